@@ -1,0 +1,90 @@
+"""The tensor containers of the objectives: tokens, rollouts and pair log-probabilities.
+
+Letters: B rows, P prompt positions, T response positions. Masks are boolean, True = a real token.
+Prompts are padded on the left, responses on the right, and masks come from lengths, never from
+comparing tokens with the pad id (pad may equal EOS).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A container whose tensors share their first dimension, so that rows can be selected."""
+
+    def select(self, rows: Tensor | slice) -> Self:
+        """The same container with only these rows (an index tensor or a slice)."""
+        picked = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, _Rows):
+                picked[f.name] = value.select(rows)
+            else:
+                picked[f.name] = None if value is None else value[rows]
+        return type(self)(**picked)
+
+
+@dataclass(frozen=True)
+class Tokens(_Rows):
+    """What every forward pass reads. prompt_ids, prompt_mask [B, P]; response_ids, mask [B, T]."""
+
+    prompt_ids: Tensor
+    prompt_mask: Tensor
+    response_ids: Tensor
+    response_mask: Tensor
+
+    def __len__(self) -> int:
+        return self.prompt_ids.shape[0]
+
+    def to(self, device: torch.device | str) -> Tokens:
+        return Tokens(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class RolloutBatch(_Rows):
+    """Everything PPO, RLOO and GRPO need of one batch of samples.
+
+    logprobs, ref_logprobs, values, rewards, advantages, returns: [B, T], float, nats where they
+    are log-probabilities; scores [B]: the reward model's number after standardisation.
+    """
+
+    tokens: Tokens
+    logprobs: Tensor
+    ref_logprobs: Tensor
+    scores: Tensor
+    values: Tensor | None = None
+    rewards: Tensor | None = None
+    advantages: Tensor | None = None
+    returns: Tensor | None = None
+
+    @property
+    def mask(self) -> Tensor:
+        """[B, T], True on response tokens."""
+        return self.tokens.response_mask
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True)
+class PairLogps(_Rows):
+    """Summed log-probabilities (nats) of chosen and rejected answers, [B] each.
+
+    `chosen_length` and `rejected_length` count response tokens, for the losses that average.
+    """
+
+    chosen: Tensor
+    rejected: Tensor
+    ref_chosen: Tensor
+    ref_rejected: Tensor
+    chosen_length: Tensor
+    rejected_length: Tensor
+
+    def __len__(self) -> int:
+        return self.chosen.shape[0]

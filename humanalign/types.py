@@ -1,0 +1,175 @@
+"""The nouns of the loop, in the order they flow; plain data that every room shares.
+
+Prompt -> Completion -> Comparison -> Ranking -> PreferencePair -> RewardModel -> EvalResult.
+Nothing here imports torch, so the labelling side stays light.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+Split = Literal["train", "validation", "test"]
+RaterKind = Literal["human", "model", "rule"]
+
+
+def content_id(*parts: object) -> str:
+    """Return 16 hex digits of sha256 over the JSON form of `parts`: the same content, the same id."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text or a conversation that awaits an answer.
+
+    `text` is what a model without a chat template reads; `messages` (role, content) is the
+    conversation, where there is one. `fields` keeps the other columns of the row.
+    """
+
+    text: str
+    messages: tuple[tuple[str, str], ...] = ()
+    reference: str | None = None
+    source: str = ""
+    split: Split = "train"
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @cached_property
+    def id(self) -> str:
+        return content_id("prompt", self.text, self.messages)
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Who wrote a completion: the model's name, its run, the temperature (0 = greedy), the seed."""
+
+    model: str
+    run: str = ""
+    temperature: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sampled answer. Two samplings of the same words by the same sampler are one completion."""
+
+    prompt_id: str
+    text: str
+    sampler: Sampler
+    finish_reason: Literal["stop", "length"] = "stop"
+
+    @cached_property
+    def id(self) -> str:
+        return content_id("completion", self.prompt_id, self.text, asdict(self.sampler))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A question put to a rater: which of these 2 to 9 completions is better by this criterion?"""
+
+    prompt_id: str
+    completion_ids: tuple[str, ...]
+    criterion: str = "helpful"
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(set(self.completion_ids)) == len(self.completion_ids) <= 9:
+            raise ValueError(
+                f"a comparison holds 2 to 9 different completions, got {list(self.completion_ids)}"
+            )
+
+    @cached_property
+    def id(self) -> str:
+        return content_id("comparison", self.prompt_id, sorted(self.completion_ids), self.criterion)
+
+
+@dataclass(frozen=True)
+class Rater:
+    """Who judges: a person, a model or a rule."""
+
+    id: str
+    kind: RaterKind = "human"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One rater's answer to one comparison.
+
+    `tiers` is best first; completions in one tier are tied. `rejected` holds the F marks
+    (unusable). Together they name every completion of the comparison exactly once.
+    """
+
+    comparison_id: str
+    rater_id: str
+    tiers: tuple[tuple[str, ...], ...]
+    rejected: tuple[str, ...] = ()
+    seconds: float = 0.0
+    instructions: str = ""
+
+    def completion_ids(self) -> tuple[str, ...]:
+        """Every completion the ranking speaks of, best first, the F marks last."""
+        return tuple(c for tier in self.tiers for c in tier) + self.rejected
+
+
+@dataclass(frozen=True)
+class PreferencePair:
+    """A training row: `chosen` (y_j) is always the preferred answer, `rejected` (y_k) the other.
+
+    `weight` scales the row's loss; `margin` is the consensus margin in [0, 1]; `rater` is a
+    rater's id or "consensus".
+    """
+
+    prompt: str
+    chosen: str
+    rejected: str
+    weight: float = 1.0
+    margin: float = 0.0
+    rater: str = "consensus"
+    prompt_id: str = ""
+    source: Literal["human", "ai"] = "human"
+
+
+@runtime_checkable
+class RewardModel(Protocol):
+    """Anything that scores answers: learned, classifier, rule, ensemble or judge.
+
+    The border is text on purpose: the scorer's tokenizer may differ from the policy's.
+    """
+
+    def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+        """One number per (prompt, completion); higher is better."""
+        ...
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """One number with its error: a 95 % interval over `n` independent prompts."""
+
+    metric: str
+    value: float
+    ci_low: float
+    ci_high: float
+    n: int
+    higher_is_better: bool = True
+
+    def as_dict(self) -> dict[str, float | int]:
+        return {"value": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high, "n": self.n}
+
+    def __str__(self) -> str:
+        interval = f"[{self.ci_low:.3f}, {self.ci_high:.3f}]"
+        return f"{self.metric} {self.value:.3f} {interval} n={self.n}"
+
+
+@dataclass(frozen=True)
+class RunRef:
+    """A finished run that another stage builds on: the unit of lineage."""
+
+    stage: str
+    id: str
+    path: Path
+    config_hash: str
+    parents: tuple[str, ...] = ()
