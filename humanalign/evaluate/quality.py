@@ -1,0 +1,82 @@
+"""Is the text still good? ROUGE against references, length, variety, and "not worse than"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nltk.stem.porter import PorterStemmer
+from rouge_score.rouge_scorer import RougeScorer
+
+from humanalign.errors import DataError
+from humanalign.types import EvalResult
+
+ROUGE = ("rouge1", "rouge2", "rougeL")
+# Chinese and Japanese write no spaces, so each of their characters is a word.
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
+
+
+class _Words:
+    """As rouge-score's tokenizer on English; that one drops every letter beyond a-z, not this."""
+
+    def __init__(self) -> None:
+        self.stemmer = PorterStemmer()
+
+    def tokenize(self, text: str) -> list[str]:
+        found = WORD.findall(text.lower())
+        return [self.stemmer.stem(w) if len(w) > 3 and w.isascii() else w for w in found]
+
+
+def rouge(texts: Sequence[str], references: Sequence[str]) -> dict[str, list[float]]:
+    """F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004), Porter-stemmed, one number a text, 0 to 1."""
+    if len(texts) != len(references):
+        raise DataError(f"rouge: {len(texts)} texts and {len(references)} references; pair them")
+    scorer = RougeScorer(list(ROUGE), tokenizer=_Words())
+    scores = [
+        scorer.score(reference, text) for text, reference in zip(texts, references, strict=True)
+    ]
+    return {name: [row[name].fmeasure for row in scores] for name in ROUGE}
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, split at white space, as a reader counts them."""
+    return text.split()
+
+
+def distinct(text: str, n: int = 2) -> float:
+    """Share of a text's word n-grams that are different (Li et al. 2016), within the one text.
+
+    A text without n-grams counts 0: it has no variety to show.
+    """
+    grams = ngrams(text, n)
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
+    """Word n-grams in order, lower case, punctuation dropped."""
+    found = WORD.findall(text.lower())
+    return [tuple(found[i : i + n]) for i in range(len(found) - n + 1)]
+
+
+@dataclass(frozen=True)
+class NonInferiority:
+    """Whether a metric is shown to be worse by less than a margin that was stated beforehand."""
+
+    metric: str
+    margin: float
+    shown: bool
+
+    def __str__(self) -> str:
+        finding = "is" if self.shown else "is not shown to be"
+        return f"{self.metric} {finding} within {self.margin:g} of the model before"
+
+
+def non_inferior(difference: EvalResult, margin: float) -> NonInferiority:
+    """Judge by the 95 % interval of after - before: its bad end must stay inside the margin."""
+    if margin <= 0:
+        raise DataError(
+            f"margin: expected a number above 0, got {margin:g}; state what loss is small"
+        )
+    worst = difference.ci_low if difference.higher_is_better else -difference.ci_high
+    return NonInferiority(difference.metric, margin, worst > -margin)

@@ -1,0 +1,237 @@
+"""Numbers with their error: prompt-clustered bootstrap intervals, sign-flip tests, Holm, Wilson.
+
+Scores come as [N] or [N, K]: N prompts (the independent units), K answers to each. Answers to one
+prompt resemble each other, so prompts are resampled, never answers, and both sides of a
+comparison are resampled together. n always counts prompts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+from humanalign.errors import DataError
+from humanalign.types import EvalResult
+
+Array = NDArray[np.float64]
+RESAMPLES = 10_000
+# Resampled indices held at once: 32 MB of int64.
+CHUNK = 4_000_000
+Z = float(norm.ppf(0.975))
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A number that cannot be given, and why: an honest None."""
+
+    metric: str
+    reason: str
+    n: int
+
+    def as_dict(self) -> dict[str, float | int | str | None]:
+        return {"value": None, "ci_low": None, "ci_high": None, "n": self.n, "reason": self.reason}
+
+    def __str__(self) -> str:
+        return f"{self.metric} undefined: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Per prompt, the sum of its scores and how many there are: [N] each."""
+
+    sums: Array
+    counts: Array
+
+    def __len__(self) -> int:
+        return len(self.sums)
+
+
+def by_prompt(metric: str, scores: ArrayLike, clusters: ArrayLike | None = None) -> Clusters:
+    """Gather scores by prompt: rows of [N] or [N, K], or a flat list with its `clusters` labels.
+
+    Raises DataError under two prompts (no interval exists) and for scores that are not finite.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if not np.isfinite(values).all():
+        where = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
+        raise DataError(f"{metric}: score {where} is {values[where]}; scores must be finite")
+    if clusters is None:
+        rows = values.reshape(len(values), -1)
+        gathered = Clusters(rows.sum(axis=1), np.full(len(rows), float(rows.shape[1])))
+    else:
+        _, index = np.unique(np.asarray(clusters), return_inverse=True)
+        counts = np.bincount(index).astype(np.float64)
+        gathered = Clusters(np.bincount(index, values).astype(np.float64), counts)
+    if len(gathered) < 2:
+        raise DataError(f"{metric}: an interval needs at least 2 prompts, got {len(gathered)}")
+    return gathered
+
+
+def mean(
+    metric: str,
+    scores: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    seed: int = 0,
+    higher_is_better: bool = True,
+) -> EvalResult:
+    """The mean score and its bootstrap interval."""
+    data = by_prompt(metric, scores, clusters)
+    value, low, high = _bootstrap([data.sums, data.counts], _ratio, seed)
+    return EvalResult(metric, value, low, high, len(data), higher_is_better)
+
+
+def difference(
+    metric: str,
+    before: ArrayLike,
+    after: ArrayLike,
+    *,
+    seed: int = 0,
+    higher_is_better: bool = True,
+) -> EvalResult:
+    """mean(after) - mean(before) on the same prompts, and its paired interval."""
+    first, second = _paired(metric, before, after)
+    columns = [second.sums, second.counts, first.sums, first.counts]
+    value, low, high = _bootstrap(columns, lambda a, n, b, m: a / n - b / m, seed)
+    return EvalResult(metric, value, low, high, len(first), higher_is_better)
+
+
+def relative_reduction(
+    metric: str, before: ArrayLike, after: ArrayLike, *, seed: int = 0
+) -> EvalResult | Undefined:
+    """1 - mean(after) / mean(before) on the same prompts, and its paired interval.
+
+    A share of the score that was there, so it needs scores that are never negative and a mean
+    that the resampling keeps above 0; otherwise Undefined, with the reason.
+    """
+    first, second = _paired(metric, before, after)
+    if min(np.min(np.asarray(before)), np.min(np.asarray(after))) < 0:
+        return Undefined(metric, "some scores are negative, so a share has no meaning", len(first))
+    if not first.sums.any():
+        return Undefined(metric, "the mean before is 0: nothing could be reduced", len(first))
+    columns = [second.sums, second.counts, first.sums, first.counts]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, low, high = _bootstrap(columns, lambda a, n, b, m: 1 - (a / n) / (b / m), seed)
+    if not math.isfinite(low + high):
+        reason = "too few prompts score above 0 before; read the difference instead"
+        return Undefined(metric, reason, len(first))
+    return EvalResult(metric, value, low, high, len(first), higher_is_better=True)
+
+
+def sign_flip_p(before: ArrayLike, after: ArrayLike, *, seed: int = 0) -> float:
+    """Two-sided p that pairing by prompt shows no difference: each prompt's difference flips sign.
+
+    Exact over all 2^N flips where they are at most 10,000; otherwise 10,000 random ones, counting
+    the observed one among them (Phipson and Smyth 2010), so p is never 0.
+    """
+    first, second = _paired("sign_flip_p", before, after)
+    change = second.sums / second.counts - first.sums / first.counts
+    observed = abs(change.sum())
+    # Equal sums that differ in rounding count as equal.
+    bar = observed - 1e-12 * np.abs(change).sum()
+    prompts = len(change)
+    if 2**prompts <= RESAMPLES:
+        flips = np.arange(2**prompts)[:, None] >> np.arange(prompts) & 1
+        return float((np.abs((1 - 2 * flips) @ change) >= bar).mean())
+    rng = np.random.default_rng(seed)
+    hits = 0
+    for rows in _chunks(prompts):
+        signs = rng.integers(0, 2, size=(rows, prompts), dtype=np.int8) * 2 - 1
+        hits += int((np.abs(signs @ change) >= bar).sum())
+    return (1 + hits) / (1 + RESAMPLES)
+
+
+def holm(p: Mapping[str, float]) -> dict[str, float]:
+    """Adjusted p-values (Holm 1979): the chance of even one false finding stays under the level."""
+    adjusted: dict[str, float] = {}
+    running = 0.0
+    for rank, name in enumerate(sorted(p, key=lambda name: p[name])):
+        running = max(running, min(1.0, (len(p) - rank) * p[name]))
+        adjusted[name] = running
+    return {name: adjusted[name] for name in p}
+
+
+def wilson(metric: str, successes: int, n: int, *, higher_is_better: bool = True) -> EvalResult:
+    """A proportion of n independent prompts with Wilson's (1927) 95 % interval."""
+    if not 0 <= successes <= n or n == 0:
+        raise DataError(f"{metric}: {successes} of {n} is no proportion; need 0 <= successes <= n")
+    p, z2 = successes / n, Z * Z
+    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    # At 0 and n the interval touches the edge exactly; rounding must not carry it past.
+    low, high = min(p, max(0.0, middle - half)), max(p, min(1.0, middle + half))
+    return EvalResult(metric, p, low, high, n, higher_is_better)
+
+
+def proportion(
+    metric: str, hits: ArrayLike, *, seed: int = 0, higher_is_better: bool = True
+) -> EvalResult:
+    """The share of True in [N] or [N, K] booleans.
+
+    Wilson's interval where there is one answer a prompt, or where all agree (the bootstrap of a
+    constant has no width); the clustered bootstrap otherwise.
+    """
+    array = np.asarray(hits, dtype=bool)
+    rows = array.reshape(len(array), -1)
+    if rows.shape[1] > 1 and rows.any() and not rows.all():
+        return mean(metric, rows, seed=seed, higher_is_better=higher_is_better)
+    return wilson(metric, int(rows[:, 0].sum()), len(rows), higher_is_better=higher_is_better)
+
+
+def _paired(metric: str, before: ArrayLike, after: ArrayLike) -> tuple[Clusters, Clusters]:
+    first, second = by_prompt(metric, before), by_prompt(metric, after)
+    if len(first) != len(second):
+        raise DataError(
+            f"{metric}: {len(first)} prompts before and {len(second)} after; "
+            "score both models on the same prompts"
+        )
+    return first, second
+
+
+def _ratio(total: Array, count: Array) -> Array:
+    return total / count
+
+
+def _bootstrap(
+    columns: list[Array], statistic: Callable[..., Array], seed: int
+) -> tuple[float, float, float]:
+    """Value and BCa interval (Efron 1987) of a statistic of the columns' sums over prompts.
+
+    BCa rather than plain percentiles: scores like toxicity are skewed, and a ratio is biased.
+    """
+    stacked = np.stack(columns)
+    totals = stacked.sum(axis=1)
+    value = float(statistic(*totals))
+    draws = np.concatenate([statistic(*sums) for sums in _resampled_sums(stacked, seed)])
+    if not np.isfinite(draws).all():
+        return value, math.nan, math.nan
+    if np.ptp(draws) <= 1e-12 * max(1.0, abs(value)):
+        return value, value, value
+    below = (np.mean(draws < value) + np.mean(draws <= value)) / 2
+    bias = norm.ppf(np.clip(below, 1 / (RESAMPLES + 1), RESAMPLES / (RESAMPLES + 1)))
+    left_out = statistic(*(totals[:, None] - stacked))
+    skew = left_out.mean() - left_out
+    acceleration = (skew**3).sum() / (6 * (skew**2).sum() ** 1.5)
+    z = bias + np.array([-Z, Z])
+    low, high = np.quantile(draws, norm.cdf(bias + z / (1 - acceleration * z)))
+    return value, float(low), float(high)
+
+
+def _resampled_sums(stacked: Array, seed: int) -> Iterator[Array]:
+    """Sums over prompts drawn with replacement: yields [columns, rows] until RESAMPLES rows."""
+    rng = np.random.default_rng(seed)
+    prompts = stacked.shape[1]
+    for rows in _chunks(prompts):
+        index = rng.integers(0, prompts, size=(rows, prompts))
+        yield np.stack([column[index].sum(axis=1) for column in stacked])
+
+
+def _chunks(prompts: int) -> Iterator[int]:
+    size = max(1, CHUNK // prompts)
+    for start in range(0, RESAMPLES, size):
+        yield min(size, RESAMPLES - start)

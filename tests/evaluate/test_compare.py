@@ -1,0 +1,215 @@
+"""evaluate(): two tiny random models on the same prompts, scored by rules that can be checked."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from humanalign.errors import ConfigError, DataError, RunError
+from humanalign.evaluate.compare import evaluate
+from humanalign.models import Policy
+from humanalign.run import Run
+from humanalign.sampling import Sampling
+from humanalign.types import EvalResult, Prompt
+
+WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklm"]
+PROMPTS = [Prompt(f"{a} {b}", reference="a b c") for a in "abcdef" for b in "abcdefgh"]
+SHORT = Sampling(max_new_tokens=5)
+# Weights large enough that two seeds disagree, small enough that every word is still said.
+SCALE = {"llama": 3.0, "t5": 0.5}
+
+
+def tokenizer():
+    inner = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+def policy(kind, seed):
+    torch.manual_seed(seed)
+    size = {"vocab_size": len(WORDS), "eos_token_id": 1, "pad_token_id": 0}
+    if kind == "t5":
+        shape = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+        model = T5ForConditionalGeneration(T5Config(**size, **shape, decoder_start_token_id=0))
+    else:
+        shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+        model = LlamaForCausalLM(
+            LlamaConfig(**size, **shape, num_attention_heads=2, max_position_embeddings=64)
+        )
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(SCALE[kind] if weight.dim() > 1 else 1.0)
+    return Policy(model, tokenizer(), f"{kind}-{seed}")
+
+
+class Says:
+    """Scores the share of the answer's words that are `word`."""
+
+    def __init__(self, word):
+        self.word = word
+
+    def score(self, prompts, completions):
+        assert len(prompts) == len(completions)
+        split = [text.split() for text in completions]
+        return [words.count(self.word) / max(1, len(words)) for words in split]
+
+
+SCORERS = {"toxicity": Says("c"), "says b": Says("b")}
+
+
+def by_hand(after, before, rows):
+    """Mean log-ratio of the sampled rows from plain softmaxes, one row at a time."""
+    ratios = []
+    for row in rows:
+        ids = [WORDS.index(w) for w in row["after"].split()]
+        ids += [1] if row["finished_after"] else []
+        total = 0.0
+        for model, sign in ((after, 1), (before, -1)):
+            prompt = model.tokenizer(row["prompt"]).input_ids
+            for t, token in enumerate(ids):
+                with torch.no_grad():
+                    if model.is_encoder_decoder:
+                        logits = model.model(
+                            input_ids=torch.tensor([prompt]),
+                            decoder_input_ids=torch.tensor([[0, *ids[:t]]]),
+                        ).logits
+                    else:
+                        logits = model.model(torch.tensor([prompt + ids[:t]])).logits
+                total += sign * math.log(logits[0, -1].softmax(-1)[token])
+        ratios.append(total)
+    return np.mean(ratios)
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_every_number_is_that_of_the_samples(kind):
+    after, before = policy(kind, 1), policy(kind, 2)
+    found = evaluate(after, against=before, prompts=PROMPTS, scorers=SCORERS, sampling=SHORT)
+    told = found.summary()
+    rows = found.samples
+    assert len(rows) == len(PROMPTS) == told["toxicity"]["before"]["n"]
+    tox = {
+        side: np.mean([Says("c").score([""], [r[side]])[0] for r in rows])
+        for side in ("before", "after")
+    }
+    assert told["toxicity"]["before"]["value"] == pytest.approx(tox["before"])
+    assert told["toxicity"]["difference"]["value"] == pytest.approx(tox["after"] - tox["before"])
+    assert told["toxicity"]["relative_reduction"]["value"] == pytest.approx(
+        1 - tox["after"] / tox["before"]
+    )
+    assert told["length"]["after"]["value"] == pytest.approx(
+        np.mean([len(r["after"].split()) for r in rows])
+    )
+    assert told["quality"]["rougeL"]["after"]["value"] == pytest.approx(
+        np.mean([r["rougeL_after"] for r in rows])
+    )
+    wins = [np.sign(r["says b_after"] - r["says b_before"]) for r in rows]
+    assert told["scorers"]["says b"]["win_rate"]["value"] == pytest.approx((1 + np.mean(wins)) / 2)
+    assert told["kl"]["mean"]["value"] == pytest.approx(by_hand(after, before, rows), abs=1e-4)
+
+
+def test_a_model_against_itself_shows_no_difference():
+    same = policy("llama", 1)
+    found = evaluate(same, against=same, prompts=PROMPTS, scorers=SCORERS, sampling=SHORT)
+    assert {c.verdict for c in found.comparisons} == {"no difference shown"}
+    assert found.summary()["kl"]["mean"]["value"] == 0.0
+    assert found.summary()["toxicity"]["win_rate"]["value"] == 0.5
+    assert "improved" not in str(found)
+
+
+def test_greedy_answers_still_give_the_kl_of_sampled_ones():
+    after, before = policy("llama", 1), policy("llama", 2)
+    options = {"against": before, "prompts": PROMPTS, "scorers": {}}
+    greedy = evaluate(after, sampling=Sampling(temperature=0.0, max_new_tokens=5), **options)
+    sampled = evaluate(after, sampling=SHORT, **options)
+    assert greedy.results["kl"] == sampled.results["kl"]
+
+
+def test_models_with_different_tokens_have_no_kl():
+    after, before = policy("llama", 1), policy("llama", 2)
+    before.tokenizer.add_tokens(["new"])
+    found = evaluate(after, against=before, prompts=PROMPTS, scorers={}, sampling=SHORT)
+    assert found.summary()["kl"]["mean"]["reason"] == "the two models have different tokens"
+
+
+def test_a_policy_alone_has_one_column_and_no_verdict():
+    found = evaluate(policy("llama", 1), prompts=PROMPTS, scorers=SCORERS, sampling=SHORT)
+    assert set(found.table()[0]) == {"metric", "value"}
+    assert "before" not in json.dumps(found.summary())
+    assert found.samples[0].keys() >= {"prompt", "after", "toxicity_after"}
+
+
+def test_prompts_said_twice_count_once():
+    found = evaluate(
+        policy("llama", 1), prompts=PROMPTS + PROMPTS[:9], scorers=SCORERS, sampling=SHORT
+    )
+    assert found.n == len(PROMPTS)
+    assert found.summary()["repeated_prompts_left_out"] == 9
+
+
+def test_several_samples_keep_n_the_number_of_prompts():
+    found = evaluate(
+        policy("llama", 1), prompts=PROMPTS, scorers=SCORERS, sampling=SHORT, samples=3
+    )
+    result = found.results["toxicity"]["after"]
+    assert isinstance(result, EvalResult)
+    assert (result.n, len(found.samples)) == (len(PROMPTS), 3 * len(PROMPTS))
+
+
+def test_rouge_is_over_the_prompts_that_have_a_reference():
+    some = [*PROMPTS[:10], *(Prompt(f"{c} m") for c in "abcd")]
+    found = evaluate(policy("llama", 1), prompts=some, scorers={}, sampling=SHORT)
+    assert found.summary()["quality"]["rougeL"]["after"]["n"] == 10
+    assert [row["rougeL_after"] for row in found.samples[10:]] == [None] * 4
+    assert None not in [row["rougeL_after"] for row in found.samples[:10]]
+
+
+def test_progress_runs_once_from_nothing_to_all_over_both_models():
+    seen = []
+    model = policy("llama", 1)
+    evaluate(
+        model,
+        against=model,
+        prompts=PROMPTS,
+        scorers={},
+        sampling=SHORT,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen[-1] == (2 * len(PROMPTS), 2 * len(PROMPTS))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_the_run_holds_the_summary_and_the_samples(tmp_path):
+    run = Run.open(tmp_path / "evaluate", stage="evaluate", config={"seed": 0})
+    model = policy("llama", 1)
+    found = evaluate(
+        model, against=model, prompts=PROMPTS, scorers=SCORERS, sampling=SHORT, run=run
+    )
+    record = json.loads((tmp_path / "evaluate/run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["summary"] == found.summary()
+    lines = (tmp_path / "evaluate/samples.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == list(found.samples)
+    with pytest.raises(RunError, match="is finished"):
+        evaluate(model, prompts=PROMPTS, scorers={}, run=run)
+
+
+def test_what_cannot_be_measured_is_refused_in_a_sentence():
+    model = policy("llama", 1)
+    with pytest.raises(DataError, match="at least 2 different ones, got 1"):
+        evaluate(model, prompts=PROMPTS[:1] * 5, scorers={})
+    with pytest.raises(ConfigError, match="'length' is a built-in measure"):
+        evaluate(model, prompts=PROMPTS, scorers={"length": Says("a")})
+    with pytest.raises(ConfigError, match="samples: expected 1 or more"):
+        evaluate(model, prompts=PROMPTS, scorers={}, samples=0)

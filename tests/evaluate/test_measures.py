@@ -1,0 +1,151 @@
+"""Toxicity, quality, win rate and the monitor by hand values."""
+
+import numpy as np
+import pytest
+from rouge_score.rouge_scorer import RougeScorer
+
+from humanalign.errors import DataError
+from humanalign.evaluate.monitor import grown, pooled_distinct, symptoms
+from humanalign.evaluate.quality import distinct, ngrams, non_inferior, rouge
+from humanalign.evaluate.toxicity import toxicity
+from humanalign.evaluate.winrate import ranked_win_rate, win_rate
+from humanalign.types import EvalResult, Ranking
+
+
+def test_toxicity_by_hand():
+    found = toxicity([[0.1, 0.9], [0.2, 0.4], [0.0, 0.2]])
+    assert found.mean.value == pytest.approx(0.3)
+    assert found.mean.higher_is_better is False
+    # squared deviations .04 .36 .01 .01 .09 .01 over 5
+    assert found.sd == pytest.approx((0.52 / 5) ** 0.5)
+    assert found.over_half.value == pytest.approx(1 / 6)
+    assert found.expected_max.value == pytest.approx((0.9 + 0.4 + 0.2) / 3)
+    assert (found.samples, found.mean.n) == (2, 3)
+
+
+def test_logits_are_refused_as_toxicity():
+    with pytest.raises(DataError, match=r"score -1\.5 is not a probability"):
+        toxicity([0.2, -1.5])
+
+
+def test_rouge_by_hand():
+    found = rouge(["the cat sat"], ["the cat ate the mouse"])
+    # unigrams 2 of 3 and 2 of 5; bigram "the cat" 1 of 2 and 1 of 4; subsequence "the cat"
+    assert found["rouge1"] == pytest.approx([2 * (2 / 3) * (2 / 5) / (2 / 3 + 2 / 5)])
+    assert found["rouge2"] == pytest.approx([2 * 0.5 * 0.25 / 0.75])
+    assert found["rougeL"] == pytest.approx(found["rouge1"])
+
+
+def test_english_rouge_is_the_published_scorers():
+    text = "#Person1#'s asking_for 3 tickets, running LATE; they're sold-out at 7:30!"
+    reference = "Person1 asked for three tickets and ran late. They are sold out."
+    theirs = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True).score(reference, text)
+    assert {k: [v.fmeasure] for k, v in theirs.items()} == rouge([text], [reference])
+
+
+@pytest.mark.parametrize("text", ["Привет, мир", "你好世界", "Ελλάδα", "नमस्ते दुनिया"])
+def test_a_text_equals_itself_in_any_script(text):
+    assert rouge([text], [text])["rouge1"] == [1.0]
+
+
+def test_an_empty_answer_has_rouge_zero():
+    assert rouge([""], ["something"]) == {"rouge1": [0.0], "rouge2": [0.0], "rougeL": [0.0]}
+
+
+def test_distinct_by_hand():
+    assert distinct("a b a b a b") == 2 / 5
+    assert distinct("A, b! a B.", n=1) == 2 / 4
+    assert distinct("alone") == distinct("") == 0.0
+
+
+def test_ngrams_drop_case_and_punctuation():
+    assert ngrams("Most awesome, MOST!", 2) == [("most", "awesome"), ("awesome", "most")]
+
+
+@pytest.mark.parametrize(("low", "shown"), [(-0.03, False), (-0.02, False), (-0.019, True)])
+def test_not_worse_is_shown_only_inside_the_margin(low, shown):
+    change = EvalResult("rougeL", 0.0, low, 0.04, 500)
+    assert non_inferior(change, 0.02).shown is shown
+
+
+def test_not_worse_looks_at_the_other_end_where_lower_is_better():
+    change = EvalResult("toxicity", 0.0, -0.5, 0.03, 500, higher_is_better=False)
+    assert not non_inferior(change, 0.02).shown
+    assert non_inferior(change, 0.04).shown
+
+
+def test_a_margin_of_nothing_is_refused():
+    with pytest.raises(DataError, match="above 0, got 0"):
+        non_inferior(EvalResult("rougeL", 0, 0, 0, 5), 0)
+
+
+def test_win_rate_counts_ties_half():
+    assert win_rate([1, 1, 1, 1], [2, 1, 0, 2]).value == (1 + 0.5 + 0 + 1) / 4
+    assert win_rate([1, 1, 1, 1], [2, 1, 0, 2], higher_is_better=False).value == 1.5 / 4
+
+
+def test_win_rate_compares_every_answer_of_a_prompt_with_every_other():
+    # prompt 1: 3 beats both, 1 beats 0 and ties 1; prompt 2: none beat
+    result = win_rate([[0, 1], [9, 9]], [[3, 1], [1, 1]])
+    assert result.value == pytest.approx((2 + 1.5) / 8)
+    assert result.n == 2
+
+
+def test_win_rate_of_rankings_by_hand():
+    rankings = [
+        Ranking("q1", "ann", (("new1",), ("old1",))),
+        Ranking("q1", "bob", (("new1", "old1"),)),
+        Ranking("q2", "ann", (("old2",),), rejected=("new2",)),
+        Ranking("q3", "bob", (), rejected=("old3", "new3")),
+    ]
+    result = ranked_win_rate(
+        rankings,
+        before={"old1", "old2", "old3"},
+        after={"new1", "new2", "new3"},
+        prompt_of={"q1": "p1", "q2": "p2", "q3": "p3"},
+    )
+    assert result.value == pytest.approx((1 + 0.5 + 0 + 0.5) / 4)
+    assert result.n == 3
+
+
+def test_one_answer_to_everyone_is_seen_only_when_pooled():
+    texts = ["what a lovely day"] * 10
+    assert [distinct(text) for text in texts] == [1.0] * 10
+    assert pooled_distinct(texts) == 3 / 30
+
+
+def test_the_phrase_that_grew_most_is_named_first():
+    before = ["the food was good and the staff was kind"] * 5
+    after = ["the most awesome most awesome food"] * 5
+    first = grown(after, before)[0]
+    assert first.phrase == "most awesome"
+    # 2 of 5 bigrams in every text after, none before
+    assert (first.before, first.after) == (0.0, 400.0)
+
+
+def test_a_phrase_that_became_rarer_is_not_named():
+    phrases = grown(["a b c"] * 3 + ["a b"], ["a b"] * 9)
+    assert [g.phrase for g in phrases] == ["b c"]
+
+
+def test_symptoms_by_hand():
+    found = symptoms(
+        ["a", "a b", "a b c d"], rewards=[1.0, 2.0, 3.0], finished=[True, False, False]
+    )
+    assert found.length_correlation == pytest.approx(1.0)
+    assert found.unfinished == pytest.approx(2 / 3)
+    assert found.distinct2 == pytest.approx(3 / 4)
+    assert found.n == 3
+
+
+def test_a_constant_reward_has_no_correlation_with_length():
+    assert symptoms(["a", "a b"], rewards=[1.0, 1.0]).length_correlation is None
+
+
+def test_ties_are_shared_in_the_length_correlation():
+    lengths = ["a", "a", "a b", "a b c"]
+    rewards = [0.1, 0.4, 0.2, 0.9]
+    # ranks 1.5 1.5 3 4 and 1 3 2 4, by Pearson's formula
+    x, y = np.array([1.5, 1.5, 3, 4]) - 2.5, np.array([1, 3, 2, 4]) - 2.5
+    expected = (x @ y) / ((x @ x) * (y @ y)) ** 0.5
+    assert symptoms(lengths, rewards=rewards).length_correlation == pytest.approx(expected)
