@@ -173,3 +173,11 @@ class RunRef:
     path: Path
     config_hash: str
     parents: tuple[str, ...] = ()
+
+
+def split_of(identity: str, *, test: float, validation: float = 0.0) -> Split:
+    """The part a prompt belongs to, from its id alone: the same in every run and on any machine."""
+    place = int(content_id("split", identity), 16) / 16**16
+    if place < test:
+        return "test"
+    return "validation" if place < test + validation else "train"

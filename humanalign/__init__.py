@@ -1,0 +1,49 @@
+"""humanalign: reinforcement learning from human feedback, the whole loop.
+
+Names are loaded when they are first used, so importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_HOME = {
+    "Prompt": "types",
+    "Completion": "types",
+    "Comparison": "types",
+    "Rater": "types",
+    "Ranking": "types",
+    "PreferencePair": "types",
+    "RewardModel": "types",
+    "EvalResult": "types",
+    "HumanalignError": "errors",
+    "Run": "run",
+    "Policy": "models",
+    "Lora": "models",
+    "Sampling": "sampling",
+    "load_prompts": "collect.prompts",
+    "collect": "collect.complete",
+    "FeedbackStore": "prefer.store",
+    "judge": "prefer.judge",
+    "revise": "prefer.judge",
+    "fit_reward": "reward.fit",
+    "load_reward": "reward.sources",
+    "sft": "align.sft",
+    "align": "align.methods",
+    "evaluate": "evaluate.compare",
+    "report": "evaluate.report",
+    "run_loop": "loop",
+}
+
+__all__ = sorted(_HOME)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'humanalign' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"humanalign.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,160 @@
+"""Reading a stage's settings: a YAML file, then key=value overrides in the same dotted spelling.
+
+An unknown key, a wrong type or a value out of range is one sentence naming the dotted key; nothing
+is ever changed silently. The settings themselves are in settings.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticUndefined
+
+from humanalign.errors import ConfigError, did_you_mean
+
+
+class Settings(BaseModel):
+    """The base of every stage's settings: frozen, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that reads 1e-5 as a number: the YAML 1.1 of PyYAML takes it for a string."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\.inf|\.nan)$"),
+    list("-+0123456789."),
+)
+# Integers must still win over the wider float pattern.
+for _first in "-+0123456789":
+    _Loader.yaml_implicit_resolvers[_first].sort(key=lambda r: r[0].endswith("float"))
+
+
+def load(kind: type[S], file: str | Path | None, overrides: Sequence[str]) -> S:
+    """Settings of `kind` from an optional YAML file and `key=value` overrides. ConfigError."""
+    tree: dict = _read(Path(file)) if file else {}
+    for word in overrides:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"expected key=value, got {word!r}; write it like lr=1e-5")
+        _put(tree, key, parse_value(key, text))
+    return build(kind, tree)
+
+
+def build(kind: type[S], tree: Mapping) -> S:
+    """Settings of `kind` from a nested mapping. ConfigError with the first fault."""
+    try:
+        return kind.model_validate(dict(tree))
+    except ValidationError as error:
+        raise ConfigError(_sentence(kind, error)) from None
+
+
+def parse_value(key: str, text: str) -> object:
+    """The right-hand side of an override, read as YAML: 3, 1e-5, true, null, [a, b], words."""
+    try:
+        return yaml.load(text, _Loader) if text else ""
+    except yaml.YAMLError as error:
+        where = str(error).splitlines()[0]
+        raise ConfigError(f"{key}: cannot read {text!r} ({where}); quote it") from None
+
+
+def keys(kind: type[Settings], prefix: str = "") -> Iterator[tuple[str, object, str]]:
+    """Every key of `kind` as (dotted name, default, description), for help and did-you-mean."""
+    for name, f in kind.model_fields.items():
+        nested = _settings_in(f.annotation)
+        if nested:
+            yield from keys(nested, f"{prefix}{name}.")
+        else:
+            default = "required" if f.default is PydanticUndefined else f.default
+            if f.default_factory is not None:
+                default = f.default_factory()  # type: ignore[call-arg]
+            yield f"{prefix}{name}", default, f.description or ""
+
+
+def _settings_in(annotation: object) -> type[Settings] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    return None
+
+
+def _read(path: Path) -> dict:
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise ConfigError(f"config file {path} does not exist; check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"config file {path} is not YAML: {' '.join(str(error).split())}"
+        ) from None
+    if not isinstance(tree, dict):
+        raise ConfigError(
+            f"config file {path} holds {type(tree).__name__}, expected key: value lines"
+        )
+    nested: dict = {}
+    for key, value in tree.items():
+        _put(nested, str(key), value)
+    return nested
+
+
+def _put(tree: dict, dotted: str, value: object) -> None:
+    """Set tree["kl"]["coef"] for "kl.coef"; a mapping is merged, never dropped."""
+    *path, last = dotted.split(".")
+    for part in path:
+        tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{dotted}: '{part}' is already set to {tree!r}; give one of the two")
+    if isinstance(value, dict) and isinstance(tree.get(last), dict):
+        for key, inner in value.items():
+            _put(tree[last], str(key), inner)
+    else:
+        tree[last] = value
+
+
+EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "list_type": "a list [a, b]",
+    "dict_type": "a mapping {key: value}",
+    "model_type": "a mapping {key: value}",
+    "tuple_type": "a list [a, b]",
+}
+
+
+def _sentence(kind: type[Settings], error: ValidationError) -> str:
+    fault = error.errors()[0]
+    path = [str(p) for p in fault["loc"]]
+    key = ".".join(path)
+    if fault["type"] == "extra_forbidden":
+        known = [name for name, _, _ in keys(kind)]
+        hint = did_you_mean(key, known) or did_you_mean(key.split(".")[-1], known)
+        return f"unknown key '{key}'{hint or '; --help of the verb lists its keys'}"
+    if fault["type"] == "missing":
+        return f"{key} is required; give {key}=..."
+    seen = fault["input"]
+    if fault["type"] in EXPECTED:
+        # A union reports each of its branches; the branch's name is no part of the key.
+        key = ".".join(p for p in path if not p.endswith("]") and p not in ("str", "float", "int"))
+        return f"{key}: expected {EXPECTED[fault['type']]}, got {seen!r}"
+    if fault["type"] == "literal_error":
+        choices = fault["ctx"]["expected"].replace("'", "")
+        return f"{key}: expected {choices}, got {seen!r}"
+    message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    return f"{key}: {message}, got {seen!r}" if key else message

@@ -1,0 +1,51 @@
+"""The distribution a token is drawn from: temperature, top-k, top-p and a ban on EOS.
+
+Sampler and trainer both call `warp`, so log-probabilities are always those of the distribution
+that was really sampled. Letters: B rows, T positions, V vocabulary; log-probabilities in nats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to decode. temperature 0 is greedy; top_k 0 and top_p 1 keep the whole vocabulary.
+
+    A model's own generation_config is never consulted: what is not written here does not happen.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    max_new_tokens: int = 64
+    ignore_eos: bool = False
+
+
+def warp(logits: Tensor, sampling: Sampling, eos: tuple[int, ...]) -> Tensor:
+    """Logits [..., V] of the sampled distribution; greedy decoding leaves the scale alone."""
+    logits = logits.float()
+    if sampling.ignore_eos and eos:
+        logits = logits.index_fill(-1, torch.tensor(eos, device=logits.device), -torch.inf)
+    if sampling.temperature not in (0.0, 1.0):
+        logits = logits / sampling.temperature
+    if 0 < sampling.top_k < logits.shape[-1]:
+        kth = logits.topk(sampling.top_k, dim=-1).values[..., -1:]
+        logits = logits.masked_fill(logits < kth, -torch.inf)
+    if sampling.top_p < 1.0:
+        ordered, order = logits.sort(dim=-1, descending=True)
+        p = ordered.softmax(-1)
+        # A token stays while the mass before it is below top_p, so the first always stays.
+        beyond = (p.cumsum(-1) - p) >= sampling.top_p
+        logits = logits.masked_fill(beyond.scatter(-1, order, beyond), -torch.inf)
+    return logits
+
+
+def chosen_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
+    """log softmax(logits)[ids]: [..., V] and [...] -> [...], without a second [..., V] tensor."""
+    picked = logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
+    return picked - logits.logsumexp(-1)

@@ -1,0 +1,266 @@
+"""A run directory: everything one stage did, readable by people and by the next stage.
+
+    run.json       stage, status, versions, seed, parents, summary      config.yaml   every setting
+    metrics.jsonl  one object per step        samples.jsonl             data/         rows + sha256
+    checkpoints/step-000200/ ...              checkpoints/latest        (written by rename)
+
+The same command again resumes; another config is an error that names the first differing key; a
+run that is not finished is never read as a parent.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from humanalign.errors import RunError
+from humanalign.rows import write_bytes, write_rows
+from humanalign.types import RunRef, content_id
+
+PACKAGES = ("humanalign", "torch", "transformers", "peft", "accelerate", "numpy")
+
+
+class Run:
+    """One stage's directory, opened once and owned until `finish`."""
+
+    def __init__(self, path: Path, record: dict) -> None:
+        self.path = path
+        self._record = record
+        self._opened = time.monotonic()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        stage: str,
+        config: Mapping,
+        parents: Sequence[RunRef] = (),
+        seed: int = 0,
+    ) -> Run:
+        """Start a run in `path`, or resume the same one. RunError for another stage or config."""
+        path = Path(path)
+        if (path / "run.json").exists():
+            return cls._resume(path, stage, config)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} is not empty and holds no run.json; name a new directory")
+        (path / "data").mkdir(parents=True, exist_ok=True)
+        config_hash = content_id(dict(config))
+        parent_ids = [p.id for p in parents]
+        record = {
+            "stage": stage,
+            "id": f"{stage}-{content_id(stage, config_hash, parent_ids, path.name)[:8]}",
+            "status": "running",
+            "started": _now(),
+            "seconds": 0.0,
+            "seed": seed,
+            "config_hash": config_hash,
+            "parents": [{"id": p.id, "stage": p.stage, "path": str(p.path)} for p in parents],
+            "versions": _versions(),
+            "data": {},
+            "summary": {},
+        }
+        write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        run = cls(path, record)
+        run._write()
+        return run
+
+    @classmethod
+    def _resume(cls, path: Path, stage: str, config: Mapping) -> Run:
+        record = _read_record(path)
+        if record["stage"] != stage:
+            raise RunError(
+                f"{path} holds a run of stage '{record['stage']}', not '{stage}'; "
+                "name another directory with --run"
+            )
+        before = flatten(yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8")) or {})
+        now = flatten(json.loads(json.dumps(dict(config))))
+        for key in [*before, *(k for k in now if k not in before)]:
+            if before.get(key) != now.get(key):
+                raise RunError(
+                    f"{path} was started with {key}={before.get(key)!r}, now {key}={now.get(key)!r}; "
+                    "use the first value to resume, or name another directory with --run"
+                )
+        return cls(path, record)
+
+    @property
+    def stage(self) -> str:
+        return self._record["stage"]
+
+    @property
+    def finished(self) -> bool:
+        return self._record["status"] == "finished"
+
+    @property
+    def summary(self) -> dict:
+        return self._record["summary"]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds this run has worked, over all its resumes."""
+        return self._record["seconds"] + time.monotonic() - self._opened
+
+    @property
+    def ref(self) -> RunRef:
+        return _ref(self.path, self._record)
+
+    @staticmethod
+    def parent(path: str | Path, stage: str | None = None) -> RunRef:
+        """The finished run in `path`. RunError when it is unfinished or of another stage."""
+        path = Path(path)
+        record = _read_record(path)
+        if stage is not None and record["stage"] != stage:
+            raise RunError(f"{path} is a run of stage '{record['stage']}', expected '{stage}'")
+        if record["status"] != "finished":
+            raise RunError(
+                f"{path} is {record['status']}, not finished; run its command again to finish it"
+            )
+        return _ref(path, record)
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Append one row to metrics.jsonl: `stage/thing` names; clock readings under `time/`."""
+        row = {"step": step, **{k: float(v) for k, v in metrics.items()}}
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as f:
+            f.write(json.dumps(row) + "\n")
+
+    def rewind(self, step: int) -> None:
+        """Forget the metrics after `step`: a resumed run writes them again."""
+        path = self.path / "metrics.jsonl"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            write_text(path, "".join(f"{line}\n" for line in lines if _step_of(line) <= step))
+
+    def metrics(self) -> list[dict]:
+        """The logged rows so far, in order."""
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def samples(self, rows: Iterable[Mapping]) -> None:
+        """Write samples.jsonl: what the model said, for people to read."""
+        write_rows(self.path / "samples.jsonl", [dict(r) for r in rows])
+
+    def record(self, name: str, rows: Iterable[Mapping]) -> Path:
+        """Keep the exact rows a stage used as data/`name`.jsonl and their sha256 in run.json."""
+        path = self.path / "data" / f"{name}.jsonl"
+        write_rows(path, [dict(r) for r in rows])
+        self._record["data"][path.name] = sha256(path.read_bytes()).hexdigest()
+        self._write()
+        return path
+
+    def finish(self, summary: Mapping) -> RunRef:
+        """Mark the run finished; from here on other stages may build on it."""
+        self._record.update(
+            status="finished", finished=_now(), seconds=self.seconds, summary=dict(summary)
+        )
+        self._opened = time.monotonic()
+        self._write()
+        return self.ref
+
+    def pause(self) -> None:
+        """Keep the seconds worked so far: called when a run stops before it is finished."""
+        if not self.finished:
+            self._record["seconds"] = self.seconds
+            self._opened = time.monotonic()
+            self._write()
+
+    @contextmanager
+    def checkpoint(self, step: int, keep: int = 2) -> Iterator[Path]:
+        """A directory to fill; on success it appears whole, with checksums, and old ones go."""
+        folder = self.path / "checkpoints"
+        temporary = folder / f".step-{step:06d}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        write_text(temporary / "sha256.json", json.dumps(_checksums(temporary), indent=1))
+        final = folder / f"step-{step:06d}"
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.rename(final)
+        write_text(folder / "latest", final.name)
+        for old in sorted(folder.glob("step-*"))[:-keep]:
+            shutil.rmtree(old)
+        self.pause()
+
+    def latest_checkpoint(self) -> tuple[int, Path] | None:
+        """The newest undamaged checkpoint as (step, directory), or None before the first."""
+        for path in sorted((self.path / "checkpoints").glob("step-*"), reverse=True):
+            expected = path / "sha256.json"
+            if expected.exists() and json.loads(expected.read_text()) == _checksums(path):
+                return int(path.name.removeprefix("step-")), path
+        return None
+
+    def _write(self) -> None:
+        write_text(self.path / "run.json", json.dumps(self._record, indent=1, ensure_ascii=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` under a temporary name and rename: a reader never sees half a file."""
+    write_bytes(path, text.encode())
+
+
+def flatten(tree: Mapping, prefix: str = "") -> dict[str, object]:
+    """{"kl": {"coef": 1}} -> {"kl.coef": 1}: the dotted spelling of the command line."""
+    flat: dict[str, object] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def find_runs(root: str | Path) -> list[tuple[Path, dict]]:
+    """Every run below `root` as (path, its run.json), oldest first."""
+    found = [(p.parent, _read_record(p.parent)) for p in Path(root).rglob("run.json")]
+    return sorted(found, key=lambda item: (item[1]["started"], str(item[0])))
+
+
+def _read_record(path: Path) -> dict:
+    try:
+        return json.loads((path / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} holds no run (run.json is missing); check the path") from None
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path / 'run.json'} is damaged: {error}; remove the directory") from None
+
+
+def _ref(path: Path, record: dict) -> RunRef:
+    parents = tuple(p["id"] for p in record["parents"])
+    return RunRef(record["stage"], record["id"], path, record["config_hash"], parents)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "sha256.json")
+    return {str(p.relative_to(folder)): sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def _step_of(line: str) -> int:
+    try:
+        return json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError):  # the half line of a process that was killed
+        return 1 << 62
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found

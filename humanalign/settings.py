@@ -1,0 +1,239 @@
+"""One typed, frozen set of settings per stage. Key names are the same in every verb.
+
+Each default says where it comes from where that is not obvious; docs/methods.md has the papers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from humanalign.config import Settings
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Template = Annotated[
+    str | None, Field(description="how other columns become the prompt: 'Summarize: {dialogue}'")
+]
+RewardSpec = str | list[dict[str, str | float]]
+
+
+class LoraSettings(Settings):
+    rank: Count = Field(16, description="adapter rank; 0 trains all weights")
+    alpha: float | None = Field(None, description="scale; null means 2 * rank")
+    targets: list[str] = Field([], description="layer names; [] is every linear layer")
+
+
+class KlSettings(Settings):
+    coef: Annotated[float, Field(ge=0)] = Field(0.05, description="weight of the KL penalty")
+    estimator: Literal["k1", "k2", "k3", "full"] = Field("k1", description="which KL per token")
+    target: float | None = Field(None, description="nats; set it to adapt coef (Ziegler 2019)")
+    horizon: Positive = Field(10_000, description="episodes over which coef adapts")
+
+
+class StopSettings(Settings):
+    reward: float | None = Field(None, description="stop when the mean reward reaches this")
+    patience: Positive = Field(3, description="... for this many steps in a row")
+    kl: float | None = Field(None, description="stop when the KL budget (nats) is spent")
+    minutes: float | None = Field(None, description="stop after this wall-clock time")
+
+
+class CheckpointSettings(Settings):
+    every: Count = Field(25, description="steps between checkpoints; 0 writes none")
+    keep: Positive = Field(2, description="how many to keep")
+
+
+class Decoding(Settings):
+    top_k: Count = Field(0, description="keep the k likeliest tokens; 0 keeps all")
+    top_p: Share = Field(1.0, description="keep this much probability mass")
+
+
+class Trains(Settings):
+    """What every verb that trains a policy shares."""
+
+    model: str = Field(description="hub name, directory, finished run, or tiny-instruct")
+    lora: LoraSettings = LoraSettings()
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="of the weights")
+    epochs: Positive = Field(1, description="passes over the data (PPO: over each batch)")
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    seed: int = 0
+
+
+class ReadsPrompts(Settings):
+    """What every verb that reads prompts shares."""
+
+    prompts: str | None = Field(
+        None, description="file (.jsonl .csv .parquet .txt, .gz) or hub dataset"
+    )
+    template: Template = None
+    split: str | None = Field(None, description="only rows of this split, where the file has any")
+    limit: Positive | None = Field(None, description="only the first N prompts")
+    opening: Positive | None = Field(None, description="keep only the first N words of each")
+    reference: str = Field("reference", description="column with the reference answer, if any")
+    long_prompts: Literal["error", "drop"] = Field(
+        "error", description="what to do with a prompt longer than the context"
+    )
+
+
+class Samples(Settings):
+    """What every verb that samples shares."""
+
+    max_new_tokens: Positive = Field(64, description="longest answer, in tokens")
+    temperature: Annotated[float, Field(ge=0)] = Field(1.0, description="0 is greedy")
+    ignore_eos: bool = Field(False, description="always write max_new_tokens tokens")
+
+
+class SftConfig(Trains):
+    data: str = Field(description="demonstrations: prompt and response (or messages) per row")
+    template: Template = None
+    lr: Rate = Field(1e-4, description="LoRA; use about 2e-5 with lora.rank=0")
+    batch: Positive = 16
+
+
+class CollectConfig(ReadsPrompts, Samples):
+    model: str | None = Field(None, description="who answers")
+    models: list[str] = Field([], description="or two models to be compared, one answer each")
+    samples: Positive = Field(4, description="completions per prompt")
+    sampling: Decoding = Decoding()
+    store: str = Field("feedback.db", description="feedback store: file or database URL")
+    criterion: str = Field("helpful", description="what raters will be asked to judge by")
+    overlap: Positive = Field(3, description="raters per comparison")
+    batch: Positive = 64
+    seed: int = 0
+
+
+class PreferConfig(Settings):
+    store: str = Field("feedback.db", description="feedback store: file or database URL")
+    raters: Literal["store", "simulated"] = Field(
+        "store", description="use the rankings in the store, or simulate labelers first"
+    )
+    utility: str = Field(
+        "python:humanalign.tiny.gold:utilities", description="simulated labelers' hidden taste"
+    )
+    consensus: Literal["borda", "kemeny", "none"] = "borda"
+    ties: Literal["drop", "soft"] = "drop"
+    rejected: Literal["drop", "lose"] = Field("drop", description="F: leave out, or below all")
+    test_share: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="prompts held out")
+    seed: int = 0
+
+
+class JudgeConfig(Settings):
+    store: str = "feedback.db"
+    model: str = Field(description="the model that judges")
+    constitution: str | None = Field(None, description="YAML of principles; null is the default")
+    principle: str | None = Field(None, description="its name; null uses all of them")
+    seed: int = 0
+
+
+class ReviseConfig(ReadsPrompts, Samples):
+    model: str = Field(description="the model that drafts, critiques and revises")
+    constitution: str | None = Field(None, description="YAML of principles; null is the default")
+    rounds: Positive = 1
+    seed: int = 0
+
+
+class PairsConfig(Settings):
+    store: str | None = Field("feedback.db", description="rankings to turn into pairs")
+    pairs: str | None = Field(None, description="or a pairs file to convert")
+    out: str = Field(description="file to write; the suffix says jsonl, csv or parquet")
+    format: str = Field("preference", description="preference, hh, unpaired, rich ...")
+    consensus: Literal["borda", "kemeny", "none"] = "borda"
+
+
+class RewardConfig(Settings):
+    model: str = Field(description="backbone: an encoder or the policy itself")
+    pairs: str = Field(description="pairs file, or a finished prefer run")
+    eval_pairs: str | None = Field(None, description="held out; null keeps eval_share by prompt")
+    eval_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    lr: Rate = 5e-5
+    epochs: Positive = 2
+    batch: Positive = Field(16, description="prompts per step, with all their pairs")
+    max_tokens: Positive = Field(192, description="kept from the end of prompt + answer")
+    freeze_layers: Count = Field(0, description="keep embeddings and the first N layers fixed")
+    seed: int = 0
+
+
+class ScoreConfig(Settings):
+    pairs: str | None = Field(None, description="pairs to check: accuracy with its interval")
+    prompts: str | None = Field(None, description="rows with prompt and completion to score")
+
+
+class AlignConfig(Trains, ReadsPrompts, Samples):
+    method: str = Field("ppo", description="ppo rloo grpo | dpo ipo kto ... | ilql | bon")
+    pairs: str | None = Field(None, description="for dpo and its kin")
+    data: str | None = Field(None, description="for ilql: prompt, completion, score rows")
+    reward: RewardSpec | None = Field(None, description="run:DIR, hf:NAME, python:F.py:f, rule:N")
+    label: str | None = Field(None, description="the classifier's good label, by name")
+    use: Literal["logit", "logprob", "prob"] = Field("logit", description="of that label")
+    steps: Annotated[int, Field(gt=0, le=1_000_000)] = Field(20_000, description="at most")
+    batch: Positive = Field(64, description="completions per step (pairs, for dpo)")
+    minibatches: Positive = Field(1, description="optimizer steps per epoch of a batch")
+    micro_batch: Positive = Field(64, description="rows at once; changes memory, not the result")
+    lr: Rate | None = Field(None, description="null: 1e-5 with LoRA, 3e-6 for all weights")
+    value_lr: Rate = Field(1e-3, description="of the value head, which starts from nothing")
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    kl: KlSettings = KlSettings()
+    stop: StopSettings = StopSettings()
+    group: Positive = Field(4, description="answers per prompt for rloo, grpo; n for bon")
+    gamma: Share = 1.0
+    lam: Annotated[float, Field(ge=0, le=1)] = Field(0.95, description="GAE lambda")
+    clip: Rate = Field(0.2, description="epsilon of the policy ratio")
+    value_clip: Rate = 0.2
+    value_coef: Annotated[float, Field(ge=0)] = Field(0.1, description="c1")
+    entropy_coef: Annotated[float, Field(ge=0)] = Field(0.0, description="c2")
+    eos_penalty: Annotated[float, Field(ge=0)] = Field(1.0, description="off an unfinished answer")
+    whiten: bool = Field(True, description="advantages to mean 0, std 1 over the batch")
+    standardise: bool = Field(True, description="reward to mean 0, std 1 on the reference")
+    objective: dict[str, str | float | bool] = Field({}, description="{name: dpo, beta: 0.2}")
+
+
+class EvaluateConfig(ReadsPrompts, Samples):
+    model: str
+    against: str | None = Field(None, description="the model before")
+    scorers: dict[str, str] = Field({}, description="{toxicity: 'hf:NAME?label=hate&use=prob'}")
+    samples: Positive = Field(1, description="answers per prompt")
+    sampling: Decoding = Decoding()
+    batch: Positive = 64
+    seed: int = 0
+
+
+class ReportConfig(Settings):
+    out: str | None = Field(None, description="file to write; null is report.html in the run")
+
+
+class ChatConfig(Samples):
+    model: str = "tiny-instruct"
+    store: str = Field("feedback.db", description="where thumbs go")
+    template: str = Field("{message}", description="how a message becomes the prompt")
+    rater: str = "me"
+    seed: int = 0
+
+
+class ExportConfig(Settings):
+    out: str = Field(description="directory to write")
+
+
+class LoopConfig(Settings):
+    model: str = "tiny-instruct"
+    prompts: str = Field("tiny", description="prompt file, or tiny for the bundled world")
+    rounds: Positive = 2
+    out: str = "runs/loop"
+    steps: Positive = Field(20, description="PPO steps per round")
+    prompts_per_round: Positive = 120
+    seed: int = 0
+
+
+class DemoConfig(Settings):
+    seed: int = 0
+    out: str = Field("runs/demo", description="round folder to write")
+
+
+class InitConfig(Settings):
+    pass
+
+
+class ListConfig(Settings):
+    pass
