@@ -47,7 +47,7 @@ def expectile(values: Tensor, targets: Tensor, *, tau: float = 0.7) -> Tensor:
     best targets.
     """
     u = targets - values
-    return torch.where(u < 0, 1 - tau, tau) * u**2
+    return (tau - (u < 0).to(u.dtype)).abs() * u**2
 
 
 def td_targets(rewards: Tensor, v: Tensor, mask: Tensor, *, gamma: float = 0.99) -> Tensor:

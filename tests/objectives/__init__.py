@@ -1,0 +1,1 @@
+"""Properties of the objectives that no table of numbers can show."""
