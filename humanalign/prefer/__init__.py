@@ -1,0 +1,1 @@
+"""Preferences: completions are compared, ranked by people, models or rules, and become pairs."""

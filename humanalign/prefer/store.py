@@ -1,0 +1,244 @@
+"""The feedback store: prompts, completions, comparisons, raters and their answers, in a database.
+
+    store = FeedbackStore("feedback.db")
+    store.add(prompts, completions)
+    store.ask(comparisons, overlap=3)
+    comparison = store.next("ann")
+    store.rank(Ranking(comparison.id, "ann", tiers=(("c1",), ("c2",))), key="any unique text")
+    pairs = store.pairs(split="train")
+
+Answers are appended, never updated or deleted: a changed mind is a new revision of the answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sqlalchemy import Table, select
+
+from humanalign.errors import StoreError
+from humanalign.prefer import answers, assign, records
+from humanalign.prefer.chain import canonical, sha256, verify_chain, verify_texts
+from humanalign.prefer.consensus import consensus as agree_on
+from humanalign.prefer.database import insert_new, open_database, writing
+from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
+from humanalign.prefer.records import Thumb
+from humanalign.prefer.schema import answer, completion, item, item_completion, prompt, rater
+from humanalign.types import Comparison, Completion, PreferencePair, Prompt, Ranking, Rater, Split
+
+
+class FeedbackStore:
+    """Feedback at `url`: a file's path, `sqlite:///FILE` or `postgresql://...`.
+
+    Opening creates the tables or brings them up to date. Threads may share a store; processes
+    open their own. Every method is one transaction. `clock` gives seconds since 1970.
+    """
+
+    def __init__(self, url: str | Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.url = str(url)
+        self._engine = open_database(url)
+        self._clock = clock
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self._engine.dispose()
+
+    def add(self, prompts: Iterable[Prompt], completions: Iterable[Completion] = ()) -> None:
+        """Store prompts and completions; those already there stay as they are.
+
+        StoreError: a completion whose prompt is neither given nor stored.
+        """
+        prompt_rows = [records.prompt_row(each) for each in prompts]
+        completion_rows = [records.completion_row(each) for each in completions]
+        with writing(self._engine) as connection:
+            insert_new(connection, prompt, prompt_rows)
+            records.require_ids(connection, prompt, [row["prompt_id"] for row in completion_rows])
+            insert_new(connection, completion, completion_rows)
+
+    def add_rater(self, new: Rater) -> None:
+        """Store a rater. StoreError: the id belongs to a rater of another kind."""
+        with writing(self._engine) as connection:
+            answers.add_rater(connection, new, self._clock())
+
+    def ask(self, comparisons: Iterable[Comparison], overlap: int = 3) -> None:
+        """Put comparisons to `overlap` raters each; asking again can only raise the overlap.
+
+        StoreError: a completion that is not stored or answers another prompt.
+        """
+        if overlap < 1:
+            raise StoreError(f"overlap: expected at least 1 rater a comparison, got {overlap}")
+        with writing(self._engine) as connection:
+            answers.ask_all(connection, list(comparisons), overlap)
+
+    def next(self, rater_id: str) -> Comparison | None:
+        """Assign the rater a slot and return its comparison; None when nothing is left to judge.
+
+        A rater who holds an unanswered slot gets that one again. StoreError: unknown rater.
+        """
+        with writing(self._engine) as connection:
+            records.require_ids(connection, rater, [rater_id])
+            item_id = assign.next_item(connection, rater_id, self._clock())
+            return None if item_id is None else records.read_comparisons(connection, [item_id])[0]
+
+    def order(self, comparison: Comparison, rater: Rater | str) -> tuple[str, ...]:
+        """The completion ids as this rater sees them: a permutation seeded by rater and item."""
+        return assign.order(comparison, rater)
+
+    def rank(self, ranking: Ranking, key: str, entered: Mapping | None = None) -> Ranking:
+        """Append a ranking under the client's unique `key`, and return it as stored.
+
+        The same key with the same ranking returns the first answer and stores nothing. `entered`
+        is what the rater typed, kept beside the canonical form. StoreError: another ranking under
+        this key, an unknown rater or comparison, completions not named exactly once.
+        """
+        typed = canonical(entered) if entered else ""
+        return self._rank([(ranking, key, typed)])[0]
+
+    def rank_all(self, ranked: Iterable[tuple[Ranking, str]]) -> list[Ranking]:
+        """`rank` for many (ranking, key) in one transaction: all are stored, or none."""
+        return self._rank([(ranking, key, "") for ranking, key in ranked])
+
+    def thumb(
+        self, prompt: Prompt, completion: Completion, rater: Rater, up: bool, *, key: str
+    ) -> Thumb:
+        """Append a thumb for one answer in a chat; what is new of the others is stored too.
+
+        Idempotent by `key` as `rank` is. StoreError: the key was used for another answer.
+        """
+        self.add([prompt], [completion])
+        item_id = sha256(f"thumb {completion.id}")[:16]
+        row = {
+            "item_id": item_id,
+            "rater_id": rater.id,
+            "key": key,
+            "body": canonical({"up": bool(up)}),
+            "entered": "",
+            "instructions": "",
+            "seconds": 0.0,
+        }
+        with writing(self._engine) as connection:
+            answers.add_rater(connection, rater, self._clock())
+            answers.add_items(connection, [(item_id, "thumb", prompt.id, "", (completion.id,))])
+            answers.append(connection, row, self._clock())
+        return Thumb(prompt.id, completion.id, rater.id, bool(up))
+
+    def rankings(self, criterion: str | None = None) -> list[Ranking]:
+        """The latest revision of every rater's answer, by comparison as asked, then by rater."""
+        with self._engine.connect() as connection:
+            return [
+                records.ranking_of(row) for row in answers.latest(connection, "ranking", criterion)
+            ]
+
+    def thumbs(self) -> list[Thumb]:
+        """The latest thumb of every rater and answer, in the order first given."""
+        members = select(item_completion.c.item_id, item.c.prompt_id)
+        with self._engine.connect() as connection:
+            rows = answers.latest(connection, "thumb", None)
+            parts = members.add_columns(item_completion.c.completion_id).join(item)
+            of = {part.item_id: part for part in connection.execute(parts)}
+            return [records.thumb_of(row, of[row["item_id"]]) for row in rows]
+
+    def prompts(self) -> dict[str, Prompt]:
+        """Every stored prompt by its id."""
+        return {row["id"]: records.prompt_of(row) for row in self._rows(prompt)}
+
+    def completions(self) -> dict[str, Completion]:
+        """Every stored completion by its id."""
+        return {row["id"]: records.completion_of(row) for row in self._rows(completion)}
+
+    def raters(self) -> dict[str, Rater]:
+        """Every stored rater by its id."""
+        return {row["id"]: Rater(row["id"], row["kind"]) for row in self._rows(rater)}
+
+    def comparisons(self) -> list[Comparison]:
+        """Every comparison, in the order asked."""
+        with self._engine.connect() as connection:
+            return records.read_comparisons(connection)
+
+    def prompt(self, prompt_id: str) -> Prompt:
+        """One prompt. StoreError: unknown id."""
+        return records.prompt_of(self._row(prompt, prompt_id))
+
+    def completion(self, completion_id: str) -> Completion:
+        """One completion. StoreError: unknown id."""
+        return records.completion_of(self._row(completion, completion_id))
+
+    def pairs(
+        self,
+        split: Split | None = None,
+        consensus: str = "borda",
+        *,
+        criterion: str | None = None,
+        ties: str = "drop",
+        rejects: str = "drop",
+    ) -> list[PreferencePair]:
+        """The rankings as training pairs, of one split (by prompt) or of all.
+
+        `consensus` names the method of `consensus.consensus`, or "none" for each rater's own
+        pairs; `ties` and `rejects` are those of `pairs.pairs_of`.
+        """
+        rankings = self.rankings(criterion)
+        texts, raters = self.texts(), self.raters()
+        pairs = pairs_of(
+            rankings if consensus == "none" else agree_on(rankings, method=consensus),
+            texts,
+            ties=ties,
+            rejects=rejects,
+            ai=[each.id for each in raters.values() if each.kind != "human"],
+        )
+        chosen = {each.id for each in texts.prompts.values() if split in (None, prompt_split(each))}
+        return [pair for pair in pairs if pair.prompt_id in chosen]
+
+    def texts(self) -> Texts:
+        """The words behind the ids: prompts by comparison, answers by completion."""
+        prompts = self.prompts()
+        return Texts(
+            prompts={each.id: prompts[each.prompt_id] for each in self.comparisons()},
+            answers={each: completion.text for each, completion in self.completions().items()},
+        )
+
+    def verify(self) -> int:
+        """Check the hash chain and every text; return the number of answers.
+
+        StoreError names the first damaged row.
+        """
+        with self._engine.connect() as connection:
+            count = verify_chain(connection)
+            verify_texts(connection)
+            records.read_comparisons(connection)
+        return count
+
+    def snapshot(self) -> str:
+        """A content hash of every answer and revision, for lineage; clock and order do not count.
+
+        sha256 (64 hex digits) over (item, rater, revision, instructions, body), sorted.
+        """
+        columns = (answer.c.item_id, answer.c.rater_id, answer.c.revision)
+        content = (answer.c.instructions, answer.c.body)
+        digest = hashlib.sha256()
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(*columns, *content))
+            for line in sorted(canonical(row) for row in rows.mappings()):
+                digest.update(line.encode() + b"\n")
+        return digest.hexdigest()
+
+    def _rank(self, ranked: Sequence[tuple[Ranking, str, str]]) -> list[Ranking]:
+        with writing(self._engine) as connection:
+            answers.check_rankings(connection, [ranking for ranking, _, _ in ranked])
+            stored = []
+            for ranking, key, entered in ranked:
+                row = records.ranking_row(ranking) | {"key": key, "entered": entered}
+                stored.append(answers.append(connection, row, self._clock()))
+        return [records.ranking_of(row) for row in stored]
+
+    def _rows(self, table: Table) -> list:
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(table).order_by(table.c.id)).mappings())
+
+    def _row(self, table: Table, row_id: str):
+        with self._engine.connect() as connection:
+            records.require_ids(connection, table, [row_id])
+            return connection.execute(select(table).where(table.c.id == row_id)).mappings().one()

@@ -1,0 +1,108 @@
+"""Conversations as text and back: "\\n\\nHuman: ...\\n\\nAssistant: ..." (Bai et al. 2022).
+
+A conversation of one user message is its plain text; a longer one becomes a transcript that ends
+in "\\n\\nAssistant:", and its answers begin with the space that follows (arXiv:2204.05862).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from humanalign.errors import DataError, did_you_mean
+
+Messages = Sequence[tuple[str, str]]
+
+TURN = "\n\nAssistant:"
+SPEAKERS = {"user": "Human", "assistant": "Assistant", "system": "System"}
+ROLES = {speaker: role for role, speaker in SPEAKERS.items()}
+
+
+def split_transcripts(chosen: str, rejected: str) -> tuple[str, str, str]:
+    """(prompt, chosen, rejected) of two transcripts that begin alike.
+
+    The prompt ends with the last "\\n\\nAssistant:" that both share; prompt + answer is the
+    transcript, letter for letter. DataError where they share none.
+    """
+    shared = next(
+        (place for place, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b),
+        min(len(chosen), len(rejected)),
+    )
+    end = chosen.rfind(TURN, 0, shared)
+    if end < 0:
+        raise DataError("chosen and rejected share no '\\n\\nAssistant:' turn; add a prompt column")
+    end += len(TURN)
+    return chosen[:end], chosen[end:], rejected[end:]
+
+
+def is_transcript(prompt: str) -> bool:
+    """Whether a prompt is a transcript that waits for the assistant."""
+    return prompt.startswith("\n\n") and prompt.endswith(TURN)
+
+
+def as_transcript(messages: Messages) -> str:
+    """The transcript of a conversation, waiting for the assistant."""
+    return _turns(messages) + TURN
+
+
+def as_messages(prompt: str) -> list[dict[str, str]]:
+    """The messages of a prompt: the turns of a transcript, else one message of the user."""
+    if not is_transcript(prompt):
+        return [{"role": "user", "content": prompt}]
+    parts = re.split(r"\n\n(Human|Assistant|System):", prompt[: -len(TURN)])
+    return [
+        {"role": ROLES[speaker], "content": content.strip()}
+        for speaker, content in zip(parts[1::2], parts[2::2], strict=True)
+    ]
+
+
+def messages_of(value: object, name: str) -> Messages:
+    """A list of {"role", "content"} as (role, content). DataError: anything else."""
+    if not isinstance(value, list) or not value:
+        raise DataError(f"{name}: expected text or a list of messages, got {value!r:.60}")
+    messages = []
+    for each in value:
+        if not isinstance(each, dict) or not isinstance(each.get("content"), str):
+            raise DataError(f"{name}: expected messages of role and content, got {each!r:.60}")
+        role = str(each.get("role"))
+        if role not in SPEAKERS:
+            known = ", ".join(SPEAKERS)
+            hint = did_you_mean(role, SPEAKERS)
+            raise DataError(f"{name}: expected a role of {known}, got '{role}'{hint}")
+        messages.append((role, each["content"]))
+    return messages
+
+
+def pair_of_messages(
+    prompt: Messages | None, chosen: Messages, rejected: Messages
+) -> tuple[str, str, str]:
+    """(prompt, chosen, rejected) as text; without a prompt, the messages both share are it."""
+    if prompt is None:
+        shared = 0
+        while shared < min(len(chosen), len(rejected)) and chosen[shared] == rejected[shared]:
+            shared += 1
+        # The answer itself is never part of the prompt, even where both are the same.
+        shared = min(shared, len(chosen) - 1, len(rejected) - 1)
+        prompt = chosen[:shared]
+    # Many files repeat the prompt at the head of both answers.
+    size = len(prompt)
+    if list(chosen[:size]) == list(rejected[:size]) == list(prompt) and size < min(
+        len(chosen), len(rejected)
+    ):
+        chosen, rejected = chosen[size:], rejected[size:]
+    if not prompt:
+        raise DataError("the conversation has no prompt; let it begin with a user message")
+    if len(prompt) == 1 and prompt[0][0] == "user":
+        return prompt[0][1], _answer(chosen), _answer(rejected)
+    return as_transcript(prompt), " " + _answer(chosen), " " + _answer(rejected)
+
+
+def _answer(messages: Messages) -> str:
+    """The first message's text, and the turns after it as a transcript."""
+    if messages[0][0] != "assistant":
+        raise DataError(f"an answer must be the assistant's, got the {messages[0][0]}'s")
+    return messages[0][1] + _turns(messages[1:])
+
+
+def _turns(messages: Messages) -> str:
+    return "".join(f"\n\n{SPEAKERS[role]}: {content}" for role, content in messages)
