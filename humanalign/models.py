@@ -173,26 +173,32 @@ class Policy:
         special = not (bos and text.startswith(bos))
         return self.tokenizer(text, add_special_tokens=special).input_ids
 
-    def prompt_length(self, text: str) -> int:
-        """Tokens of the prompt as the model will read it."""
-        return len(self._prompt_ids(text))
+    def fits(self, text: str, max_new_tokens: int) -> bool:
+        """True when the prompt, and for causal models its answer too, fits the context."""
+        room = self._room(max_new_tokens)
+        return room is None or len(self._prompt_ids(text)) <= room
+
+    def _room(self, max_new_tokens: int) -> int | None:
+        limit = self.context_length
+        if limit is None or self.is_encoder_decoder:
+            return limit
+        return limit - max_new_tokens
 
     def _check_length(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> None:
-        limit = self.context_length
-        if limit is None:
+        room = self._room(max_new_tokens)
+        if room is None:
             return
-        room = limit if self.is_encoder_decoder else limit - max_new_tokens
         longest = max(range(len(rows)), key=lambda i: len(rows[i]), default=0)
         if rows and len(rows[longest]) > room:
             start = self.tokenizer.decode(rows[longest][:12], skip_special_tokens=True)
             raise DataError(
-                f"a prompt of {len(rows[longest])} tokens ({start!r} ...) does not fit: {self.name} "
-                f"reads {limit} tokens and {limit - room} are kept for the answer; shorten it, or "
-                "set long_prompts=drop to leave such prompts out"
+                f"a prompt of {len(rows[longest])} tokens ({start!r} ...) is longer than the {room} "
+                f"that {self.name} can read besides its answer; shorten it, or set "
+                "long_prompts=drop to leave such prompts out"
             )
 
     def forward(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
-        """Logits [B, T, V] that predict response_ids and the hidden states [B, T, D] they come from.
+        """Logits [B, T, V] that predict response_ids, and the hidden states [B, T, D] behind them.
 
         The reward of position t, its value and its log-probability all live at the same index t.
         """

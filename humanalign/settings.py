@@ -146,8 +146,7 @@ class PairsConfig(Settings):
 class RewardConfig(Settings):
     model: str = Field(description="backbone: an encoder or the policy itself")
     pairs: str = Field(description="pairs file, or a finished prefer run")
-    eval_pairs: str | None = Field(None, description="held out; null keeps eval_share by prompt")
-    eval_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    eval_pairs: str | None = Field(None, description="held out; null keeps one prompt in five")
     lr: Rate = 5e-5
     epochs: Positive = 2
     batch: Positive = Field(16, description="prompts per step, with all their pairs")

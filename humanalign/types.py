@@ -19,7 +19,7 @@ RaterKind = Literal["human", "model", "rule"]
 
 
 def content_id(*parts: object) -> str:
-    """Return 16 hex digits of sha256 over the JSON form of `parts`: the same content, the same id."""
+    """16 hex digits of sha256 over the JSON form of `parts`: the same content, the same id."""
     text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -56,7 +56,7 @@ class Sampler:
 
 @dataclass(frozen=True)
 class Completion:
-    """One sampled answer. Two samplings of the same words by the same sampler are one completion."""
+    """One sampled answer; the same words twice by one sampler are one completion."""
 
     prompt_id: str
     text: str

@@ -83,6 +83,7 @@ def online(
 ) -> dict:
     """Align `policy` in place by reinforcement learning; returns the summary numbers.
 
+    With a run: metrics and checkpoints as it goes, then policy/ and the last batch's answers.
     RunError when a self-check at step 0 fails or the loss stops being finite.
     """
     return _Loop(policy, prompts, reward, config, run).train(progress)
@@ -287,6 +288,7 @@ class _Loop:
                 self.run.samples(
                     {"prompt": p.text, "completion": t, "reward": r} for p, t, r in rows
                 )
+            self.run.finish(summary)
         return summary
 
     def _head(self) -> ScalarHead | None:

@@ -86,7 +86,7 @@ def roll_out(
     sampling = policy_sampling(config)
     texts = [policy.render(p) for p in prompts]
     drawn = sample(policy, texts, sampling, generator=torch.Generator().manual_seed(seed))
-    raw = _scores(reward, texts, drawn.texts, policy.device)
+    raw = _scores(reward, [p.text for p in prompts], drawn.texts, policy.device)
     measured = _measure(policy, value_head, drawn.tokens, config, sampling)
     scores = raw if moments is None else standardise(raw, moments)
     finished = torch.tensor(drawn.finished, device=policy.device)

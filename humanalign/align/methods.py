@@ -1,0 +1,164 @@
+"""One door to every way of aligning: the method's name decides what it learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from humanalign.align.bestof import bestof
+from humanalign.align.ilql import ilql
+from humanalign.align.offline import offline
+from humanalign.align.online import ALGORITHMS, online
+from humanalign.align.rollout import policy_sampling
+from humanalign.align.sft import sft
+from humanalign.config import build
+from humanalign.errors import ConfigError, did_you_mean
+from humanalign.models import Policy
+from humanalign.objectives import names
+from humanalign.run import Run
+from humanalign.settings import AlignConfig
+from humanalign.types import PreferencePair, Prompt, RewardModel
+
+Progress = Callable[[int, int], None] | None
+
+
+def methods() -> list[str]:
+    """Every method's name: online, offline (one per preference loss), ilql and bon."""
+    return [*ALGORITHMS, *names("preference"), "ilql", "bon"]
+
+
+def needs(method: str) -> str:
+    """What a method learns from: "prompts" (and a reward), "pairs" or scored "data".
+
+    ConfigError for an unknown method.
+    """
+    if method not in methods():
+        hint = did_you_mean(method, methods()) or f"; known: {', '.join(methods())}"
+        raise ConfigError(f"method: unknown method '{method}'{hint}")
+    if method in ALGORITHMS or method == "bon":
+        return "prompts"
+    return "data" if method == "ilql" else "pairs"
+
+
+def align(
+    policy: Policy,
+    data: Sequence[Prompt] | Sequence[PreferencePair] | Sequence[tuple[str, str, float]],
+    reward: RewardModel | None = None,
+    *,
+    method: str = "ppo",
+    run: Run | str | Path | None = None,
+    settings: AlignConfig | Mapping | None = None,
+    progress: Progress = None,
+) -> Policy:
+    """Align `policy` in place and return it.
+
+    `data` are prompts (ppo, rloo, grpo, bon: with a `reward`), preference pairs (dpo and its kin)
+    or (prompt, completion, score) rows (ilql). `settings` are the keys of `humanalign align`, e.g.
+    {"steps": 100, "kl": {"coef": 0.1}}. A finished run gives back what it trained.
+    """
+    config = _config(policy, method, settings)
+    if isinstance(run, str | Path):
+        run = Run.open(run, stage="align", config=config.model_dump(), seed=config.seed)
+    if run is not None and run.finished:
+        return Policy.load(run.path)
+    kind = needs(config.method)
+    if kind == "pairs":
+        return _from_pairs(policy, cast(Sequence[PreferencePair], data), config, run, progress)
+    if kind == "data":
+        return _from_scores(policy, cast(Sequence, data), config, run, progress)
+    prompts = cast(Sequence[Prompt], data)
+    if reward is None:
+        raise ConfigError(f"reward is required for method={config.method}; give reward=...")
+    if config.method == "bon":
+        return _best_of(policy, prompts, reward, config, run, progress)
+    online(policy, prompts, reward, config, run=run, progress=progress)
+    return policy
+
+
+def _config(policy: Policy, method: str, settings: AlignConfig | Mapping | None) -> AlignConfig:
+    if isinstance(settings, AlignConfig):
+        return settings
+    return build(AlignConfig, {"model": policy.name, "method": method, **(settings or {})})
+
+
+def _lr(policy: Policy, config: AlignConfig) -> float:
+    return config.lr or (1e-5 if policy.has_adapter else 3e-6)
+
+
+def _objective(config: AlignConfig) -> dict[str, str | float | bool]:
+    named = dict(config.objective)
+    if named.pop("name", config.method) != config.method:
+        raise ConfigError(
+            f"objective.name: method={config.method} and objective {config.objective['name']!r} "
+            "disagree; give one of the two"
+        )
+    return named
+
+
+def _from_pairs(
+    policy: Policy,
+    pairs: Sequence[PreferencePair],
+    config: AlignConfig,
+    run: Run | None,
+    progress: Progress,
+) -> Policy:
+    return offline(
+        policy,
+        pairs,
+        method=config.method,
+        objective=_objective(config),
+        run=run,
+        lr=_lr(policy, config),
+        epochs=config.epochs,
+        batch=config.batch,
+        micro_batch=config.micro_batch,
+        seed=config.seed,
+        max_new_tokens=config.max_new_tokens,
+        checkpoint_every=config.checkpoint.every,
+        progress=progress,
+    )
+
+
+def _from_scores(
+    policy: Policy,
+    rows: Sequence[tuple[str, str, float]],
+    config: AlignConfig,
+    run: Run | None,
+    progress: Progress,
+) -> Policy:
+    return ilql(
+        policy,
+        rows,
+        objective=_objective(config),
+        run=run,
+        lr=_lr(policy, config),
+        epochs=config.epochs,
+        batch=config.batch,
+        micro_batch=config.micro_batch,
+        seed=config.seed,
+        max_new_tokens=config.max_new_tokens,
+        checkpoint_every=config.checkpoint.every,
+        progress=progress,
+    )
+
+
+def _best_of(
+    policy: Policy,
+    prompts: Sequence[Prompt],
+    reward: RewardModel,
+    config: AlignConfig,
+    run: Run | None,
+    progress: Progress,
+) -> Policy:
+    """Best-of-n answers, then one pass of supervised learning on the winners."""
+    winners = bestof(
+        policy,
+        [policy.render(p) for p in prompts],
+        reward,
+        n=config.group,
+        sampling=policy_sampling(config),
+        seed=config.seed,
+        progress=progress,
+    )
+    return sft(policy, winners, run=run, lr=_lr(policy, config), epochs=config.epochs)

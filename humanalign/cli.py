@@ -1,0 +1,273 @@
+"""The command: `humanalign VERB [CONFIG.yaml] [key=value ...] [--run DIR] [--json]`.
+
+Verbs are a table; each is one call. Nothing heavy is imported until a verb runs, so that help
+comes at once. Exit codes: 0 done, 2 bad input (one sentence), 1 our failure, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from humanalign import __version__
+from humanalign.errors import ConfigError, HumanalignError
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One line of the command table. `first` names a first word that is no key=value."""
+
+    summary: str
+    function: str
+    settings: str
+    panel: str
+    first: str = ""
+
+
+LOOP, FEEDBACK, KEEP = "The loop", "Feedback without people", "Look, use, keep"
+VERBS = {
+    "demo": Verb("The whole loop on the bundled world, offline.", "tiny.demo:demo", "Demo", LOOP),
+    "sft": Verb("Fine-tune on demonstrations.", "verbs.training:sft", "Sft", LOOP),
+    "collect": Verb(
+        "Sample completions into the feedback store.", "verbs.answering:collect", "Collect", LOOP
+    ),
+    "prefer": Verb(
+        "Rankings -> labeler quality -> consensus -> pairs.", "verbs.judging:prefer", "Prefer", LOOP
+    ),
+    "reward": Verb("Fit a reward model on pairs.", "verbs.training:reward", "Reward", LOOP),
+    "align": Verb(
+        "Align by PPO, RLOO, GRPO, DPO and kin, ILQL, best-of-n.",
+        "verbs.training:align",
+        "Align",
+        LOOP,
+    ),
+    "evaluate": Verb(
+        "Before/after on the same prompts, with intervals.",
+        "verbs.answering:evaluate",
+        "Evaluate",
+        LOOP,
+    ),
+    "report": Verb(
+        "One self-contained HTML page for a run or a round.",
+        "verbs.keeping:report",
+        "Report",
+        LOOP,
+        "RUN",
+    ),
+    "loop": Verb("Rounds of all of the above.", "loop:loop", "Loop", LOOP),
+    "judge": Verb(
+        "A model ranks by a constitution, in both orders.",
+        "verbs.judging:judge",
+        "Judge",
+        FEEDBACK,
+    ),
+    "revise": Verb(
+        "Critique and revision -> demonstrations.", "verbs.judging:revise", "Revise", FEEDBACK
+    ),
+    "init": Verb("Start a project folder.", "verbs.keeping:init", "Init", KEEP, "DIR"),
+    "chat": Verb(
+        "Talk to a model; thumbs go to the store.", "verbs.talking:chat", "Chat", KEEP, "RUN"
+    ),
+    "pairs": Verb("Export and convert preference pairs.", "verbs.judging:pairs", "Pairs", KEEP),
+    "score": Verb(
+        "Apply a reward model to pairs or answers.", "verbs.keeping:score", "Score", KEEP, "RUN"
+    ),
+    "export": Verb(
+        "A run's model in the Hugging Face format.", "verbs.keeping:export", "Export", KEEP, "RUN"
+    ),
+    "runs": Verb(
+        "List runs, or trace one back to its parents.", "verbs.keeping:runs", "List", KEEP, "DIR"
+    ),
+    "config": Verb(
+        "Show or check a verb's settings.", "verbs.keeping:config", "List", KEEP, "VERB"
+    ),
+}
+
+
+class VerbCommand(click.Command):
+    """A verb whose help lists its keys, read from its settings only when asked."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from humanalign.config import keys  # pydantic is imported for the help of one verb only
+
+        rows = [
+            (f"{name}={_shown(default)}", text)
+            for name, default, text in keys(_settings(VERBS[str(ctx.info_name)]))
+        ]
+        if rows:
+            with formatter.section("Keys (key=value, or the same in the YAML file)"):
+                formatter.write_dl(rows, col_max=34)
+
+
+def main() -> None:
+    """The entry point of the `humanalign` command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line `argv`; returns the exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(_app()(args=list(argv) or ["--help"], prog_name="humanalign", standalone_mode=False) or 0)
+    except HumanalignError as error:
+        return _fail(str(error), 2)
+    except click.ClickException as error:
+        return _fail(error.format_message(), 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted; the same command goes on from the last checkpoint", 130)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"humanalign: {sentence}", file=sys.stderr)
+    return code
+
+
+class Verbs(click.Group):
+    """The verbs under headings, in the order of the table."""
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        for panel in (LOOP, FEEDBACK, KEEP):
+            rows = [(name, verb.summary) for name, verb in VERBS.items() if verb.panel == panel]
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+def _app() -> click.Group:
+    words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+    options = [
+        click.Option(["--run"], type=click.Path(), help="Run directory; the same again resumes."),
+        click.Option(["--json", "as_json"], is_flag=True, help="The result as one JSON line."),
+    ]
+    app = Verbs(
+        help="Align a language model with what people want: collect, label, reward, align, look.",
+        params=[click.Option(["--version"], is_flag=True, callback=_version, is_eager=True)],
+    )
+    for name, verb in VERBS.items():
+        command = VerbCommand(
+            name,
+            params=[words, *options],
+            callback=partial(_command, name),
+            help=_help(name, verb),
+            context_settings={"ignore_unknown_options": True},
+        )
+        app.add_command(command)
+    return app
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(__version__)
+        ctx.exit()
+
+
+def _help(name: str, verb: Verb) -> str:
+    first = f"{verb.first} " if verb.first else ""
+    return f"{verb.summary}\n\nhumanalign {name} {first}[CONFIG.yaml] [key=value ...]"
+
+
+def _command(name: str, words: Sequence[str], run: str | None, as_json: bool) -> None:
+    result = perform(name, words, Path(run) if run else None)
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+    else:
+        show(result)
+
+
+def perform(name: str, words: Sequence[str], run: Path | None) -> Mapping[str, Any]:
+    """Read the verb's settings from its words and call its function."""
+    from humanalign.config import load  # pydantic is imported only when a verb runs
+    from humanalign.console import stage
+
+    verb = VERBS[name]
+    first, file, overrides = split_words(words, verb.first)
+    settings = load(_settings(verb), file, overrides)
+    place = Path(first) if first else run or _default_run(name, settings)
+    module, function = verb.function.split(":")
+    perform_stage = getattr(importlib.import_module(f"humanalign.{module}"), function)
+    with stage(name) as progress:
+        result = perform_stage(settings, place, progress)
+    return {"run": str(place), **result} if not verb.first else dict(result)
+
+
+def split_words(words: Sequence[str], first: str) -> tuple[str, str | None, list[str]]:
+    """(first word, YAML file, overrides); `--key value` is another spelling of key=value."""
+    rest, overrides = [], []
+    pending = iter(words)
+    for word in pending:
+        if word.startswith("--"):
+            key, equals, value = word[2:].partition("=")
+            value = value if equals else next(pending, None)
+            if value is None:
+                raise ConfigError(f"--{key} needs a value; write --{key} VALUE or {key}=VALUE")
+            overrides.append(f"{key}={value}")
+        elif "=" in word:
+            overrides.append(word)
+        else:
+            rest.append(word)
+    named = rest.pop(0) if first and rest and not _is_yaml(rest[0]) else ""
+    if len(rest) > 1 or (rest and not _is_yaml(rest[0])):
+        raise ConfigError(f"expected CONFIG.yaml or key=value, got {rest[-1]!r}")
+    return named, rest[0] if rest else None, overrides
+
+
+def show(result: Mapping[str, Any], indent: str = "") -> None:
+    """Print a result for people: one number per line, intervals in brackets."""
+    for key, value in result.items():
+        if isinstance(value, Mapping) and "value" in value:
+            low, high = value["ci_low"], value["ci_high"]
+            interval = f" [{low:.3f}, {high:.3f}]" if low is not None else ""
+            print(f"{indent}{key}: {_number(value['value'])}{interval} n={value['n']}")
+        elif isinstance(value, Mapping):
+            print(f"{indent}{key}:")
+            show(value, indent + "  ")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            print(f"{indent}{key}:")
+            for row in value:
+                print(f"{indent}  " + "  ".join(f"{k}={_brief(v)}" for k, v in row.items()))
+        else:
+            print(f"{indent}{key}: {_number(value)}")
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, Mapping) and "value" in value:
+        return _number(value["value"])
+    return _number(value)
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _is_yaml(word: str) -> bool:
+    return word.endswith((".yaml", ".yml"))
+
+
+def _settings(verb: Verb) -> Any:
+    return getattr(importlib.import_module("humanalign.settings"), f"{verb.settings}Config")
+
+
+def _shown(default: object) -> str:
+    return {"None": "null", "True": "true", "False": "false"}.get(str(default), str(default))
+
+
+def _default_run(name: str, settings: Any) -> Path:
+    """runs/<verb>-<hash of the settings>: the same command comes back to the same run."""
+    from humanalign.types import content_id
+
+    return Path("runs") / f"{name}-{content_id(settings.model_dump())[:8]}"
+
+
+__all__ = ["main", "perform", "run", "show", "split_words"]

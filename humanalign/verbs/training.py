@@ -1,0 +1,99 @@
+"""The verbs that train: sft, reward and align. A finished run returns its summary at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from humanalign.align.methods import align as align_policy
+from humanalign.align.methods import needs
+from humanalign.align.sft import sft as fine_tune
+from humanalign.errors import ConfigError
+from humanalign.reward.fit import fit_reward
+from humanalign.rows import columns, read_rows
+from humanalign.settings import AlignConfig, RewardConfig, SftConfig
+from humanalign.verbs.inputs import (
+    Progress,
+    data_file,
+    open_run,
+    read_prompts,
+    reward_of,
+    reward_pairs,
+    reward_runs,
+    trainable_policy,
+    training_pairs,
+)
+
+
+def sft(config: SftConfig, place: Path, progress: Progress = None) -> Mapping:
+    """Fine-tune on demonstrations: rows of prompt (or a template) and response."""
+    run = open_run("sft", config, place, parents=[config.model, config.data])
+    if run.finished:
+        return run.summary
+    rows = read_rows(data_file(config.data, "demonstrations"))
+    columns(rows, ["response"] if config.template else ["prompt", "response"], config.data)
+    template = config.template or "{prompt}"
+    pairs = [(template.format(**row), str(row["response"])) for row in rows]
+    fine_tune(
+        trainable_policy(config),
+        pairs,
+        run=run,
+        lr=config.lr,
+        epochs=config.epochs,
+        batch=config.batch,
+        seed=config.seed,
+        checkpoint_every=config.checkpoint.every,
+        progress=progress,
+    )
+    return run.summary
+
+
+def reward(config: RewardConfig, place: Path, progress: Progress = None) -> Mapping:
+    """Fit a reward model on pairs; its accuracy is measured on prompts held out."""
+    run = open_run("reward", config, place, parents=[config.model, config.pairs])
+    if run.finished:
+        return run.summary
+    train, held_out = reward_pairs(config.pairs, config.eval_pairs)
+    fit_reward(
+        config.model,
+        train,
+        held_out,
+        run=run,
+        lr=config.lr,
+        epochs=config.epochs,
+        batch=config.batch,
+        max_tokens=config.max_tokens,
+        freeze_layers=config.freeze_layers,
+        seed=config.seed,
+        progress=progress,
+    )
+    return run.summary
+
+
+def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mapping:
+    """Align a policy by any method: from prompts and a reward, from pairs, or from scored rows."""
+    kind = needs(config.method)
+    _require(config, kind)
+    run = open_run("align", config, place, parents=[config.model, *reward_runs(config.reward)])
+    if run.finished:
+        return run.summary
+    judge = reward_of(config) if kind == "prompts" else None
+    policy = trainable_policy(config)
+    if kind == "prompts":
+        data: Sequence = read_prompts(config, policy, config.max_new_tokens)
+    elif kind == "pairs":
+        data = training_pairs(str(config.pairs))
+    else:
+        rows = read_rows(str(config.data))
+        columns(rows, ["prompt", "completion", "score"], str(config.data))
+        data = [(r["prompt"], r["completion"], float(r["score"])) for r in rows]
+    align_policy(policy, data, judge, run=run, settings=config, progress=progress)
+    return run.summary
+
+
+def _require(config: AlignConfig, kind: str) -> None:
+    if getattr(config, kind) is None:
+        raise ConfigError(f"{kind} is required for method={config.method}; give {kind}=FILE")
+    for other in {"prompts", "pairs", "data"} - {kind}:
+        if getattr(config, other) is not None:
+            raise ConfigError(f"{other}: method={config.method} learns from {kind}; leave it out")
