@@ -11,7 +11,6 @@ import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,77 +19,7 @@ import click
 
 from humanalign import __version__
 from humanalign.errors import ConfigError, HumanalignError
-
-
-@dataclass(frozen=True)
-class Verb:
-    """One line of the command table. `first` names a first word that is no key=value."""
-
-    summary: str
-    function: str
-    settings: str
-    panel: str
-    first: str = ""
-
-
-LOOP, FEEDBACK, KEEP = "The loop", "Feedback without people", "Look, use, keep"
-VERBS = {
-    "demo": Verb("The whole loop on the bundled world, offline.", "tiny.demo:demo", "Demo", LOOP),
-    "sft": Verb("Fine-tune on demonstrations.", "verbs.training:sft", "Sft", LOOP),
-    "collect": Verb(
-        "Sample completions into the feedback store.", "verbs.answering:collect", "Collect", LOOP
-    ),
-    "prefer": Verb(
-        "Rankings -> labeler quality -> consensus -> pairs.", "verbs.judging:prefer", "Prefer", LOOP
-    ),
-    "reward": Verb("Fit a reward model on pairs.", "verbs.training:reward", "Reward", LOOP),
-    "align": Verb(
-        "Align by PPO, RLOO, GRPO, DPO and kin, ILQL, best-of-n.",
-        "verbs.training:align",
-        "Align",
-        LOOP,
-    ),
-    "evaluate": Verb(
-        "Before/after on the same prompts, with intervals.",
-        "verbs.answering:evaluate",
-        "Evaluate",
-        LOOP,
-    ),
-    "report": Verb(
-        "One self-contained HTML page for a run or a round.",
-        "verbs.keeping:report",
-        "Report",
-        LOOP,
-        "RUN",
-    ),
-    "loop": Verb("Rounds of all of the above.", "loop:loop", "Loop", LOOP),
-    "judge": Verb(
-        "A model ranks by a constitution, in both orders.",
-        "verbs.judging:judge",
-        "Judge",
-        FEEDBACK,
-    ),
-    "revise": Verb(
-        "Critique and revision -> demonstrations.", "verbs.judging:revise", "Revise", FEEDBACK
-    ),
-    "init": Verb("Start a project folder.", "verbs.keeping:init", "Init", KEEP, "DIR"),
-    "chat": Verb(
-        "Talk to a model; thumbs go to the store.", "verbs.talking:chat", "Chat", KEEP, "RUN"
-    ),
-    "pairs": Verb("Export and convert preference pairs.", "verbs.judging:pairs", "Pairs", KEEP),
-    "score": Verb(
-        "Apply a reward model to pairs or answers.", "verbs.keeping:score", "Score", KEEP, "RUN"
-    ),
-    "export": Verb(
-        "A run's model in the Hugging Face format.", "verbs.keeping:export", "Export", KEEP, "RUN"
-    ),
-    "runs": Verb(
-        "List runs, or trace one back to its parents.", "verbs.keeping:runs", "List", KEEP, "DIR"
-    ),
-    "config": Verb(
-        "Show or check a verb's settings.", "verbs.keeping:config", "List", KEEP, "VERB"
-    ),
-}
+from humanalign.verbs.table import FEEDBACK, KEEP, LOOP, VERBS, Verb, settings_of
 
 
 class VerbCommand(click.Command):
@@ -101,7 +30,7 @@ class VerbCommand(click.Command):
 
         rows = [
             (f"{name}={_shown(default)}", text)
-            for name, default, text in keys(_settings(VERBS[str(ctx.info_name)]))
+            for name, default, text in keys(settings_of(VERBS[str(ctx.info_name)]))
         ]
         if rows:
             with formatter.section("Keys (key=value, or the same in the YAML file)"):
@@ -117,7 +46,10 @@ def run(argv: Sequence[str]) -> int:
     """Run the command line `argv`; returns the exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return int(_app()(args=list(argv) or ["--help"], prog_name="humanalign", standalone_mode=False) or 0)
+        return int(
+            _app()(args=list(argv) or ["--help"], prog_name="humanalign", standalone_mode=False)
+            or 0
+        )
     except HumanalignError as error:
         return _fail(str(error), 2)
     except click.ClickException as error:
@@ -193,7 +125,7 @@ def perform(name: str, words: Sequence[str], run: Path | None) -> Mapping[str, A
 
     verb = VERBS[name]
     first, file, overrides = split_words(words, verb.first)
-    settings = load(_settings(verb), file, overrides)
+    settings = load(settings_of(verb), file, overrides)
     place = Path(first) if first else run or _default_run(name, settings)
     module, function = verb.function.split(":")
     perform_stage = getattr(importlib.import_module(f"humanalign.{module}"), function)
@@ -253,10 +185,6 @@ def _number(value: object) -> str:
 
 def _is_yaml(word: str) -> bool:
     return word.endswith((".yaml", ".yml"))
-
-
-def _settings(verb: Verb) -> Any:
-    return getattr(importlib.import_module("humanalign.settings"), f"{verb.settings}Config")
 
 
 def _shown(default: object) -> str:

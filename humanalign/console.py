@@ -19,10 +19,11 @@ class Progress:
         self.out = out or sys.stderr
         self.started = time.monotonic()
         self._shown = self.started
-        self._drawn = False
+        self._drawn = self._used = False
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
+        self._used = True
         if self.out.isatty():
             self._draw(done, total, now)
         elif now - self._shown >= SECONDS_BETWEEN_LINES:
@@ -30,7 +31,9 @@ class Progress:
             self._say(f"{self.name}: {done}/{total}, {self._left(done, total, now)} left")
 
     def close(self, outcome: str = "done") -> None:
-        """Say how the stage ended and how long it took."""
+        """Say how the stage ended and how long it took; work without steps ends silently."""
+        if not self._used and outcome == "done":
+            return
         if self._drawn:
             self.out.write("\r\x1b[K")
         self._say(f"{self.name}: {outcome} ({time.monotonic() - self.started:.1f} s)")

@@ -10,6 +10,8 @@ from humanalign.run import Run
 from humanalign.sampling import Sampling, complete
 from humanalign.types import Comparison, Completion, Prompt, Sampler
 
+WHOLE = Sampling()  # temperature 1, the whole vocabulary, 64 tokens
+
 
 @dataclass(frozen=True)
 class Collection:
@@ -58,7 +60,7 @@ def collect(
     prompts: Sequence[Prompt],
     *,
     samples: int = 4,
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = WHOLE,
     batch_size: int = 64,
     seed: int = 0,
     run: Run | None = None,

@@ -1,4 +1,4 @@
-"""Prompts from a file or the hub: `prompt` or `messages` columns, or a template over any columns."""
+"""Prompts from a file or the hub: `prompt` or `messages` columns, or a template over others."""
 
 from __future__ import annotations
 

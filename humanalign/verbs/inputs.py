@@ -1,4 +1,4 @@
-"""What the verbs share: from the names in the settings to runs, policies, prompts, pairs, rewards."""
+"""What the verbs share: from names in the settings to runs, policies, prompts, pairs, rewards."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def training_pairs(source: str) -> list[PreferencePair]:
 def reward_pairs(
     source: str, held_out: str | None
 ) -> tuple[list[PreferencePair], list[PreferencePair] | None]:
-    """(train, held out): a prefer run's own parts or two files; None leaves the split to the fit."""
+    """(train, held out): a prefer run's own parts or two files; None leaves the split to `fit`."""
     test = Path(source) / "data" / "pairs.test.jsonl"
     if held_out or test.is_file():
         return training_pairs(source), read_pairs(held_out or test)

@@ -1,0 +1,152 @@
+"""The verbs around judgements: prefer, judge, revise and pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from humanalign.errors import ConfigError, StoreError
+from humanalign.prefer.consensus import consensus
+from humanalign.prefer.constitution import Principle, load_constitution
+from humanalign.prefer.formats import read_pairs, write_pairs
+from humanalign.prefer.judge import judge as judge_comparisons
+from humanalign.prefer.judge import revise as revise_drafts
+from humanalign.prefer.labelers import LabelerReport, labelers
+from humanalign.prefer.pairs import pairs_of, prompt_split
+from humanalign.prefer.store import FeedbackStore
+from humanalign.reward.sources import resolve
+from humanalign.settings import JudgeConfig, PairsConfig, PreferConfig, ReviseConfig
+from humanalign.tiny.labelers import let_rank, pool
+from humanalign.types import Rater
+from humanalign.verbs.inputs import Progress, load_policy, open_run, read_prompts, sampling_of
+
+
+def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapping:
+    """Rankings in the store -> who can be relied on -> consensus -> training and held-out pairs."""
+    store = FeedbackStore(config.store)
+    run = open_run("prefer", config, place)
+    if run.finished:
+        return run.summary
+    if config.raters == "simulated":
+        let_rank(store, pool(config.seed), resolve(config.utility), progress=progress)
+    rankings = store.rankings()
+    if not rankings:
+        raise StoreError(
+            f"{config.store} holds no rankings yet; let people rank, or use `humanalign judge`"
+        )
+    raters, comparisons = store.raters(), store.comparisons()
+    reports = labelers(rankings, raters, comparisons)
+    agreed = rankings
+    if config.consensus != "none":
+        agreed = consensus(
+            rankings, method=config.consensus, weights={r.id: r.weight for r in reports}
+        )
+    texts = store.texts()
+    ai = [r.id for r in raters.values() if r.kind != "human"]
+    pairs = pairs_of(agreed, texts, ties=config.ties, rejects=config.rejected, ai=ai)
+    split = {p.id: prompt_split(p, config.test_share) for p in texts.prompts.values()}
+    for part in ("train", "test"):
+        rows = [asdict(p) for p in pairs if (split[p.prompt_id] == "train") == (part == "train")]
+        run.record(f"pairs.{part}", rows)
+    run.finish(
+        {
+            "rankings": len(rankings),
+            "comparisons": len(comparisons),
+            "pairs": len(pairs),
+            "snapshot": store.snapshot(),
+            "labelers": [_labeler_row(r) for r in reports],
+        }
+    )
+    return run.summary
+
+
+def judge(config: JudgeConfig, place: Path, progress: Progress = None) -> Mapping:
+    """A model ranks every comparison in the store by a constitution, in both orders."""
+    store = FeedbackStore(config.store)
+    comparisons = store.comparisons()
+    if not comparisons:
+        raise StoreError(f"{config.store} holds no comparisons; run `humanalign collect` first")
+    run = open_run("judge", config, place, parents=[config.model])
+    if run.finished:
+        return run.summary
+    rater = Rater(f"model:{config.model}", "model")
+    principles = _principles(config.constitution, config.principle)
+    rankings = judge_comparisons(
+        load_policy(config.model),
+        comparisons,
+        store,
+        principles,
+        rater_id=rater.id,
+        progress=progress,
+    )
+    store.add_rater(rater)
+    store.rank_all((ranking, f"{rater.id}/{ranking.comparison_id}") for ranking in rankings)
+    run.record("rankings", [asdict(r) for r in rankings])
+    run.finish({"rankings": len(rankings), "principles": [p.name for p in principles]})
+    return run.summary
+
+
+def revise(config: ReviseConfig, place: Path, progress: Progress = None) -> Mapping:
+    """Draft, critique by a principle, revise; the final answers are demonstrations for sft."""
+    run = open_run("revise", config, place, parents=[config.model])
+    if run.finished:
+        return run.summary
+    policy = load_policy(config.model)
+    rows = revise_drafts(
+        policy,
+        read_prompts(config, policy, config.max_new_tokens),
+        _principles(config.constitution, None),
+        rounds=config.rounds,
+        seed=config.seed,
+        sampling=sampling_of(config),
+        progress=progress,
+    )
+    run.record("revisions", rows)
+    kept = [{"prompt": r["prompt"], "response": r["final"], "source": "ai"} for r in rows]
+    run.record("demonstrations", [row for row in kept if row["response"].strip()])
+    run.samples(rows)
+    changed = sum(r["draft"] != r["final"] for r in rows)
+    run.finish({"prompts": len(rows), "changed": changed, "empty_left_out": _empty(kept)})
+    return run.summary
+
+
+def pairs(config: PairsConfig, place: Path, progress: Progress = None) -> Mapping:
+    """Export the store's rankings as pairs, or convert a pairs file to another layout."""
+    del place, progress
+    if config.pairs:
+        found = read_pairs(config.pairs)
+    else:
+        if not config.store:
+            raise ConfigError("give store=FILE to export, or pairs=FILE to convert")
+        found = FeedbackStore(config.store).pairs(consensus=config.consensus)
+    path = write_pairs(found, config.out, format=config.format)
+    return {"pairs": len(found), "file": str(path)}
+
+
+def _principles(path: str | None, name: str | None) -> tuple[Principle, ...]:
+    principles = load_constitution(path)
+    if name is None:
+        return principles
+    chosen = tuple(p for p in principles if p.name == name)
+    if not chosen:
+        known = ", ".join(p.name for p in principles)
+        raise ConfigError(f"principle: no principle '{name}' in the constitution; it has {known}")
+    return chosen
+
+
+def _labeler_row(report: LabelerReport) -> dict:
+    return {
+        "id": report.id,
+        "kind": report.kind,
+        "n": report.n,
+        "agreement": report.agreement.as_dict(),
+        "tau": report.tau,
+        "weight": report.weight,
+        "flagged": report.flagged,
+        "reason": report.reason,
+    }
+
+
+def _empty(rows: list[dict]) -> int:
+    return sum(not row["response"].strip() for row in rows)

@@ -1,0 +1,86 @@
+"""The table of verbs: what each is for, the function that does it, and its settings.
+
+Nothing is imported here but strings, so the command line can show its help at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One line of the command table. `first` names a first word that is no key=value."""
+
+    summary: str
+    function: str
+    settings: str
+    panel: str
+    first: str = ""
+
+
+LOOP, FEEDBACK, KEEP = "The loop", "Feedback without people", "Look, use, keep"
+VERBS = {
+    "demo": Verb("The whole loop on the bundled world, offline.", "tiny.demo:demo", "Demo", LOOP),
+    "sft": Verb("Fine-tune on demonstrations.", "verbs.training:sft", "Sft", LOOP),
+    "collect": Verb(
+        "Sample completions into the feedback store.", "verbs.answering:collect", "Collect", LOOP
+    ),
+    "prefer": Verb(
+        "Rankings -> labeler quality -> consensus -> pairs.", "verbs.judging:prefer", "Prefer", LOOP
+    ),
+    "reward": Verb("Fit a reward model on pairs.", "verbs.training:reward", "Reward", LOOP),
+    "align": Verb(
+        "Align by PPO, RLOO, GRPO, DPO and kin, ILQL, best-of-n.",
+        "verbs.training:align",
+        "Align",
+        LOOP,
+    ),
+    "evaluate": Verb(
+        "Before/after on the same prompts, with intervals.",
+        "verbs.answering:evaluate",
+        "Evaluate",
+        LOOP,
+    ),
+    "report": Verb(
+        "One self-contained HTML page for a run or a round.",
+        "verbs.keeping:report",
+        "Report",
+        LOOP,
+        "RUN",
+    ),
+    "loop": Verb("Rounds of all of the above.", "loop:loop", "Loop", LOOP),
+    "judge": Verb(
+        "A model ranks by a constitution, in both orders.",
+        "verbs.judging:judge",
+        "Judge",
+        FEEDBACK,
+    ),
+    "revise": Verb(
+        "Critique and revision -> demonstrations.", "verbs.judging:revise", "Revise", FEEDBACK
+    ),
+    "init": Verb("Start a project folder.", "verbs.keeping:init", "Init", KEEP, "DIR"),
+    "chat": Verb(
+        "Talk to a model; thumbs go to the store.", "verbs.talking:chat", "Chat", KEEP, "RUN"
+    ),
+    "pairs": Verb("Export and convert preference pairs.", "verbs.judging:pairs", "Pairs", KEEP),
+    "score": Verb(
+        "Apply a reward model to pairs or answers.", "verbs.keeping:score", "Score", KEEP, "RUN"
+    ),
+    "export": Verb(
+        "A run's model in the Hugging Face format.", "verbs.keeping:export", "Export", KEEP, "RUN"
+    ),
+    "runs": Verb(
+        "List runs, or trace one back to its parents.", "verbs.keeping:runs", "List", KEEP, "DIR"
+    ),
+    "config": Verb(
+        "Show or check a verb's settings.", "verbs.keeping:config", "List", KEEP, "VERB"
+    ),
+}
+
+
+def settings_of(verb: Verb) -> Any:
+    """The settings class of a verb, imported now."""
+    return getattr(importlib.import_module("humanalign.settings"), f"{verb.settings}Config")
