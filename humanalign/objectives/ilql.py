@@ -43,7 +43,7 @@ class IlqlTerms:
 def expectile(values: Tensor, targets: Tensor, *, tau: float = 0.7) -> Tensor:
     """|tau - 1[u < 0]| u^2 with u = target - value, of any shape.
 
-    Kostrikov et al. 2021 (arXiv 2110.06169, equation 4): tau > 0.5 drives values towards the
+    Kostrikov et al. 2021 (arXiv 2110.06169): tau > 0.5 drives values towards the
     best targets.
     """
     u = targets - values

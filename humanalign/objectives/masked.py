@@ -68,7 +68,7 @@ def whiten(
 
     `moments` are those of the global batch when `values` is only a part of it. The population
     variance bounds every result by sqrt(n - 1), so a few samples cannot explode; one token
-    becomes 0 (Huang et al. 2024, arXiv 2403.17031, whitens advantages alike but with n - 1).
+    becomes 0. Libraries that divide by n - 1 have no answer for that token.
     """
     over = Moments.of(values, mask) if moments is None else moments
     scaled = (values - over.mean) * torch.rsqrt(over.variance + eps)

@@ -57,6 +57,12 @@ def test_a_hole_in_the_mask_is_stepped_over():
     torch.testing.assert_close(advantages, torch.tensor([[a, 0.0, c]]).double(), **EXACT)
 
 
+def test_a_batch_of_empty_answers_has_no_advantages_and_no_crash():
+    empty = torch.zeros(3, 0)
+    advantages, returns = advantage.gae(empty, empty, empty.bool())
+    assert advantages.shape == returns.shape == (3, 0)
+
+
 def test_the_inputs_of_gae_are_left_as_they_were():
     rewards, values = torch.ones(2, 3), torch.full((2, 3), 2.0)
     advantage.gae(rewards, values, torch.ones(2, 3).bool())

@@ -40,7 +40,7 @@ def test_a_batch_of_empty_answers_has_no_rewards_and_no_crash():
     assert reward.token_rewards(torch.ones(3), empty, empty.bool()).shape == (3, 0)
 
 
-def test_integer_scores_of_unfinished_answers_keep_their_order_when_charged():
+def test_scores_of_unfinished_answers_keep_their_order_when_charged():
     scores = torch.tensor([0.1, 0.7, 0.4])
     charged = reward.eos_penalty(scores, torch.zeros(3, dtype=torch.bool), penalty=2.0)
     assert charged.argsort().tolist() == [0, 2, 1]
