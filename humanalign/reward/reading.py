@@ -1,0 +1,135 @@
+"""How a scorer reads a prompt and a response: special tokens, truncation and padding.
+
+Letters: B rows, T tokens. Padding is on the right and the mask comes from lengths, so a pad token
+that is also EOS does no harm. The end of both texts is kept: the response first, then as much of
+the prompt as still fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from humanalign.errors import ConfigError, DataError
+from humanalign.hub import require_tokenizer
+
+# transformers gives tokenizers of unlimited length this size or a larger one.
+UNLIMITED = 10**6
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """Token ids ready for a model: ids, mask (True = real) and segments, [B, T] each.
+
+    `segments` is 0 on the prompt and 1 on the response; None where the model does not read them.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    segments: Tensor | None
+
+    def inputs(self, device: torch.device) -> dict[str, Tensor]:
+        """The same under the names that transformers calls them by."""
+        named = {"input_ids": self.ids, "attention_mask": self.mask.long()}
+        if self.segments is not None:
+            named["token_type_ids"] = self.segments
+        return {name: tensor.to(device) for name, tensor in named.items()}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A tokenizer with the special tokens that it puts before, between and after two texts."""
+
+    tokenizer: PreTrainedTokenizerBase
+    max_tokens: int
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Reader:
+        """A reader of at most `max_tokens` tokens, its special tokens learnt from the tokenizer.
+
+        The frame is what is left of `tokenizer("a", "b")` without the tokens of the two texts, so
+        BERT's one separator, RoBERTa's two and T5's EOS all come out right.
+        """
+        a, b = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in "ab")
+        one, two = tokenizer("a")["input_ids"], tokenizer("a", "b")["input_ids"]
+        start = next(i for i in range(len(one)) if one[i : i + len(a)] == a)
+        after = one[start + len(a) :]
+        between = two[start + len(a) : len(two) - len(after) - len(b)]
+        reader = cls(tokenizer, max_tokens, tuple(one[:start]), tuple(between), tuple(after))
+        if max_tokens < reader.frame_size + 2:
+            raise ConfigError(
+                f"max_tokens: must be at least {reader.frame_size + 2} for this tokenizer, "
+                f"got {max_tokens}"
+            )
+        return reader
+
+    @property
+    def frame_size(self) -> int:
+        return len(self.before) + len(self.between) + len(self.after)
+
+    def ids(self, prompt: str | None, response: str) -> tuple[list[int], int]:
+        """Token ids of one row, and where the response's segment starts (None: no prompt)."""
+        if prompt is None:
+            kept = self._plain(response)[-(self.max_tokens - self.frame_size) :]
+            return [*self.before, *kept, *self.after] or [self.pad_id], 0
+        room = self.max_tokens - self.frame_size
+        said = self._plain(response)[-room:]
+        room -= len(said)
+        asked = self._plain(prompt)[-room:] if room else []
+        head = [*self.before, *asked, *self.between]
+        return [*head, *said, *self.after] or [self.pad_id], len(head)
+
+    @property
+    def pad_id(self) -> int:
+        """What fills masked positions; which token it is makes no difference."""
+        pad, eos = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
+        return pad if pad is not None else eos if eos is not None else 0
+
+    def rows(self, prompts: Sequence[str | None], responses: Sequence[str]) -> TokenRows:
+        """Encode and right-pad a batch."""
+        encoded = [self.ids(p, r) for p, r in zip(prompts, responses, strict=True)]
+        width = max(len(ids) for ids, _ in encoded)
+        ids = torch.tensor([row + [self.pad_id] * (width - len(row)) for row, _ in encoded])
+        places = torch.arange(width)
+        lengths = torch.tensor([len(row) for row, _ in encoded])
+        starts = torch.tensor([start for _, start in encoded])
+        mask = places < lengths[:, None]
+        two_texts = torch.tensor([prompt is not None for prompt in prompts])
+        if "token_type_ids" not in self.tokenizer.model_input_names:
+            return TokenRows(ids, mask, None)
+        segments = (places >= starts[:, None]) & mask & two_texts[:, None]
+        return TokenRows(ids, mask, segments.long())
+
+    def _plain(self, text: str) -> list[int]:
+        # verbose=False: a text longer than the model is expected here, and cut by us.
+        return self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a hub name or directory; DataError where a directory has none."""
+    require_tokenizer(name)
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{name}: no tokenizer could be loaded ({first_line(error)}); check the name"
+        ) from None
+
+
+def token_limit(tokenizer: PreTrainedTokenizerBase, positions: int | None) -> int | None:
+    """The longest input of a model with `positions` positions; None where there is no limit."""
+    limits = [tokenizer.model_max_length, positions or UNLIMITED]
+    return None if min(limits) >= UNLIMITED else min(limits)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error of another library, for a one-sentence message."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,53 @@
+"""What every reward source shares: checked inputs, checked scores, batches of similar length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from humanalign.errors import ConfigError, DataError
+
+
+def check_rows(prompts: Sequence[str], completions: Sequence[str]) -> None:
+    """Raise DataError unless there is one completion for each prompt."""
+    if len(prompts) != len(completions):
+        raise DataError(
+            f"{len(prompts)} prompts but {len(completions)} completions; give one of each per row"
+        )
+
+
+def check_scores(scores: object, rows: int, name: str) -> list[float]:
+    """Return `scores` as floats; DataError unless it holds `rows` finite numbers."""
+    if isinstance(scores, str) or not isinstance(scores, Sequence):
+        raise DataError(
+            f"{name}: must return a list of numbers, one per completion; "
+            f"it returned {type(scores).__name__}"
+        )
+    if len(scores) != rows:
+        raise DataError(
+            f"{name}: returned {len(scores)} scores for {rows} completions; return one for each"
+        )
+    for row, score in enumerate(scores):
+        if isinstance(score, bool) or not isinstance(score, int | float):
+            raise DataError(f"{name}: score {row} is {score!r}; return a number for each row")
+        if not math.isfinite(score):
+            raise DataError(f"{name}: score {row} is {score}; return finite numbers only")
+    return [float(score) for score in scores]
+
+
+def in_batches(
+    lengths: Sequence[int], batch_size: int, score: Callable[[list[int]], Sequence[float]]
+) -> list[float]:
+    """Score rows in batches of similar length, and return the scores in the order of the rows.
+
+    `score` receives row numbers. Sorting by length wastes the least on padding.
+    """
+    if batch_size < 1:
+        raise ConfigError(f"batch_size: must be at least 1, got {batch_size}")
+    order = sorted(range(len(lengths)), key=lambda row: (lengths[row], row))
+    scores = [0.0] * len(lengths)
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        for row, value in zip(rows, score(rows), strict=True):
+            scores[row] = float(value)
+    return scores

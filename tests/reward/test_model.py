@@ -1,0 +1,102 @@
+"""The learned reward over every family of backbone: pooling, padding, saving, standardising."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer, T5EncoderModel
+
+from humanalign.errors import ConfigError, DataError
+from humanalign.reward.backbone import pool
+from humanalign.reward.model import LearnedReward
+
+PROMPTS = ["w1 w2 w3", "you are", "", "w8 w9 w1 w2 w3 w4"]
+TEXTS = ["good", "rude w5 w6 w7 !", "w1 w1", "fine w2"]
+FAMILIES = ["encoder", "t5", "causal"]
+CLOSE = 1e-5
+
+
+def with_random_head(path: str) -> LearnedReward:
+    reward = LearnedReward.start(path)
+    torch.manual_seed(5)
+    torch.nn.init.normal_(reward.head.linear.weight)
+    return reward
+
+
+@pytest.fixture(params=FAMILIES)
+def reward(request) -> LearnedReward:
+    return with_random_head(request.getfixturevalue(request.param))
+
+
+def test_pooling_reads_real_tokens_only():
+    hidden = torch.tensor([[[1.0], [3.0], [100.0]], [[2.0], [4.0], [9.0]]])
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    assert pool(hidden, mask, "mean").tolist() == [[2.0], [5.0]]
+    assert pool(hidden, mask, "cls").tolist() == [[1.0], [2.0]]
+    assert pool(hidden, mask, "last").tolist() == [[3.0], [9.0]]
+
+
+@pytest.mark.parametrize(
+    ("family", "loader"), [("encoder", AutoModel), ("t5", T5EncoderModel), ("causal", AutoModel)]
+)
+def test_a_score_is_the_head_over_what_transformers_computes(request, family, loader):
+    path = request.getfixturevalue(family)
+    reward = with_random_head(path)
+    model, words = loader.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
+    inputs = words(PROMPTS[0], TEXTS[0], return_tensors="pt")
+    with torch.no_grad():
+        hidden = model(**inputs).last_hidden_state[0]
+    vector = hidden[-1] if family == "causal" else hidden.mean(0)
+    expected = vector @ reward.head.linear.weight[0]
+    assert reward.score(PROMPTS[:1], TEXTS[:1]) == pytest.approx([expected.item()], abs=CLOSE)
+
+
+def test_padding_changes_nothing(reward):
+    alone = [reward.score([p], [t])[0] for p, t in zip(PROMPTS, TEXTS, strict=True)]
+    assert reward.score(PROMPTS, TEXTS) == pytest.approx(alone, abs=CLOSE)
+
+
+def test_the_prompt_and_the_response_are_both_read(reward):
+    scores = reward.score(["good", "w1", "w1"], ["w1", "good", "w2"])
+    gaps = torch.pdist(torch.tensor(scores)[:, None])
+    assert gaps.min() > 100 * CLOSE
+
+
+def test_what_is_saved_is_what_is_loaded(reward, tmp_path):
+    reward.standardise(PROMPTS, TEXTS)
+    reward.save(tmp_path / "model")
+    again = LearnedReward.load(tmp_path / "model")
+    assert again.score(PROMPTS, TEXTS) == pytest.approx(reward.score(PROMPTS, TEXTS), abs=CLOSE)
+    assert not list((tmp_path / "model").glob("*.bin"))
+
+
+def test_training_completions_score_mean_0_and_standard_deviation_1(reward):
+    reward.standardise(PROMPTS, TEXTS)
+    scores = torch.tensor(reward.score(PROMPTS, TEXTS), dtype=torch.float64)
+    assert scores.mean().item() == pytest.approx(0, abs=CLOSE)
+    assert scores.std(correction=0).item() == pytest.approx(1, abs=CLOSE)
+
+
+def test_a_reward_with_nothing_to_say_cannot_be_standardised(encoder):
+    with pytest.raises(DataError, match="all 4 training completions score 0"):
+        LearnedReward.start(encoder).standardise(PROMPTS, TEXTS)
+
+
+def test_features_under_the_head_are_the_raw_score(reward):
+    expected = reward.head(reward.features(PROMPTS, TEXTS)[:, None])[:, 0].tolist()
+    assert reward.raw_scores(PROMPTS, TEXTS) == pytest.approx(expected, abs=CLOSE)
+
+
+def test_more_tokens_than_the_backbone_reads_are_refused(encoder):
+    with pytest.raises(ConfigError, match="reads at most 64 tokens, got 65"):
+        LearnedReward.start(encoder, max_tokens=65)
+
+
+def test_a_directory_that_is_no_reward_is_refused(encoder, tmp_path):
+    with pytest.raises(DataError, match="no learned reward"):
+        LearnedReward.load(encoder)
+    LearnedReward.start(encoder).save(tmp_path)
+    about = json.loads((tmp_path / "reward.json").read_text())
+    (tmp_path / "reward.json").write_text(json.dumps(about | {"format": "other"}))
+    with pytest.raises(DataError, match="got 'other'"):
+        LearnedReward.load(tmp_path)
