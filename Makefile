@@ -1,0 +1,38 @@
+# Two commands do everything: `make demo` and `make test`. Both make their own .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SEED ?= 0
+OUT ?= runs/demo
+export OMP_NUM_THREADS ?= 2
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: install demo test fast lint system clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+demo: install  ## the whole loop on the bundled model, offline; then open the report it names
+	$(BIN)/humanalign demo seed=$(SEED) out=$(OUT)
+
+test: install lint  ## every test, the slow ones too
+	$(BIN)/python -m pytest -q --durations=15
+
+fast: install  ## the tests that take seconds
+	$(BIN)/python -m pytest -q -m "not slow"
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+system:  ## Debian packages: Chromium, which the browser tests drive (needs root)
+	apt-get update -q && apt-get install -y -q chromium chromium-driver
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .ruff_cache
