@@ -22,24 +22,27 @@ _HOME = {
     "Lora": "models",
     "Sampling": "sampling",
     "load_prompts": "collect.prompts",
-    "collect": "collect.complete",
     "FeedbackStore": "prefer.store",
     "judge": "prefer.judge",
     "revise": "prefer.judge",
     "fit_reward": "reward.fit",
     "load_reward": "reward.sources",
     "sft": "align.sft",
-    "align": "align.methods",
-    "evaluate": "evaluate.compare",
     "report": "evaluate.report",
-    "run_loop": "loop",
+    "Round": "loop",
+    "play": "loop",
 }
 
-__all__ = sorted(_HOME)
+# Packages that can be called by their own name; see rooms.py.
+_ROOMS = ("collect", "align", "evaluate")
+
+__all__ = sorted([*_HOME, *_ROOMS])
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return importlib.import_module(f"humanalign.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'humanalign' has no attribute '{name}'")
     return getattr(importlib.import_module(f"humanalign.{_HOME[name]}"), name)

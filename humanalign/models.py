@@ -7,15 +7,23 @@ Letters: B rows, P prompt positions, T response positions, D hidden size, V voca
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as hf_logging
 
 from humanalign.decoding import Sampling, chosen_logprobs, warp
@@ -27,6 +35,8 @@ from humanalign.types import Prompt
 hf_logging.disable_progress_bar()
 hf_logging.set_verbosity_error()
 
+# (logits [B, V], hidden [B, D]) -> logits [B, V]
+LogitsHook = Callable[[Tensor, Tensor], Tensor]
 WHOLE = Sampling()  # temperature 1, the whole vocabulary
 
 
@@ -46,12 +56,12 @@ class Lora:
 class Policy:
     """A model, its tokenizer and, with LoRA, its adapter. Always in eval mode: dropout is off."""
 
-    def __init__(self, model: nn.Module, tokenizer, name: str) -> None:
+    def __init__(self, model: nn.Module, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.name = name
         self._reference: nn.Module | str | None = None
-        self.logits_hook = None  # (logits [B, V], hidden [B, D]) -> logits, used while sampling
+        self.logits_hook: LogitsHook | None = None  # steers sampling, e.g. by ILQL's heads
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token  # harmless: masks come from lengths
 
@@ -94,9 +104,15 @@ class Policy:
             )
 
     @property
-    def hf(self):
+    def hf(self) -> PreTrainedModel:
         """The transformers model, with adapters (if any) inside its layers."""
-        return self.model.get_base_model() if self.has_adapter else self.model
+        inner = self.adapter.get_base_model() if self.has_adapter else self.model
+        return cast(PreTrainedModel, inner)
+
+    @property
+    def adapter(self) -> PeftModel:
+        """The same model as peft sees it; only where `has_adapter`."""
+        return cast(PeftModel, self.model)
 
     @property
     def has_adapter(self) -> bool:
@@ -192,8 +208,8 @@ class Policy:
         if rows and len(rows[longest]) > room:
             start = self.tokenizer.decode(rows[longest][:12], skip_special_tokens=True)
             raise DataError(
-                f"a prompt of {len(rows[longest])} tokens ({start!r} ...) is longer than the {room} "
-                f"that {self.name} can read besides its answer; shorten it, or set "
+                f"a prompt of {len(rows[longest])} tokens ({start!r} ...) is longer than the "
+                f"{room} that {self.name} can read besides its answer; shorten it, or set "
                 "long_prompts=drop to leave such prompts out"
             )
 
@@ -258,14 +274,16 @@ class Policy:
             self._reference = "snapshot"
 
     def _snapshot_adapter(self) -> None:
-        if "reference" not in self.model.peft_config:
-            self.model.add_adapter("reference", copy.deepcopy(self.model.peft_config["default"]))
+        if "reference" not in self.adapter.peft_config:
+            self.adapter.add_adapter(
+                "reference", copy.deepcopy(self.adapter.peft_config["default"])
+            )
         own = dict(self.model.named_parameters())
         for name, p in own.items():
             if ".reference." in name:
                 p.data.copy_(own[name.replace(".reference.", ".default.")].data)
                 p.requires_grad_(False)
-        self.model.set_adapter("default")
+        self.adapter.set_adapter("default")
 
     @contextmanager
     def reference(self) -> Iterator[Policy]:
@@ -274,14 +292,14 @@ class Policy:
             raise RuntimeError("freeze_reference() comes before reference()")
         with torch.no_grad():
             if self._reference == "off":
-                with self.model.disable_adapter():
+                with self.adapter.disable_adapter():
                     yield self
             elif self._reference == "snapshot":
-                self.model.set_adapter("reference", inference_mode=True)
+                self.adapter.set_adapter("reference", inference_mode=True)
                 try:
                     yield self
                 finally:
-                    self.model.set_adapter("default")
+                    self.adapter.set_adapter("default")
             else:
                 live, self.model = self.model, self._reference
                 try:
@@ -293,20 +311,20 @@ class Policy:
         """Write the adapter (LoRA) or the whole model, and the tokenizer; `load` reads it back."""
         path.mkdir(parents=True, exist_ok=True)
         if self.has_adapter:
-            self.model.peft_config["default"].base_model_name_or_path = _portable(self.name)
-            self.model.save_pretrained(
-                path, selected_adapters=["default"], save_embedding_layers=False
+            self.adapter.peft_config["default"].base_model_name_or_path = _portable(self.name)
+            self.adapter.save_pretrained(
+                str(path), selected_adapters=["default"], save_embedding_layers=False
             )
         else:
-            self.model.save_pretrained(path)
+            self.hf.save_pretrained(path)
         self.tokenizer.save_pretrained(path)
 
     def save_merged(self, path: Path) -> None:
         """Write an ordinary Hugging Face model with the adapter folded into the weights."""
         path.mkdir(parents=True, exist_ok=True)
-        model = self.model
+        model = self.hf
         if self.has_adapter:
-            model = copy.deepcopy(self.model).merge_and_unload()
+            model = copy.deepcopy(self.adapter).merge_and_unload()
         model.save_pretrained(path)
         self.tokenizer.save_pretrained(path)
 
@@ -346,7 +364,7 @@ def _load(kind, path: str, **options):
 def _lora_config(lora: Lora) -> LoraConfig:
     return LoraConfig(
         r=lora.rank,
-        lora_alpha=2 * lora.rank if lora.alpha is None else lora.alpha,
+        lora_alpha=2 * lora.rank if lora.alpha is None else lora.alpha,  # type: ignore[arg-type]
         lora_dropout=lora.dropout,
         target_modules=list(lora.targets) or "all-linear",
         task_type=None,

@@ -88,8 +88,9 @@ class Run:
         for key in [*before, *(k for k in now if k not in before)]:
             if before.get(key) != now.get(key):
                 raise RunError(
-                    f"{path} was started with {key}={before.get(key)!r}, now it is {now.get(key)!r}; "
-                    "use the first value to resume, or name another directory with --run"
+                    f"{path} was started with {key}={before.get(key)!r}, now it is "
+                    f"{now.get(key)!r}; use the first value to resume, or name another "
+                    "directory with --run"
                 )
         return cls(path, record)
 

@@ -5,9 +5,9 @@ Each default says where it comes from where that is not obvious; docs/methods.md
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from humanalign.config import Settings
 
@@ -57,7 +57,7 @@ class Trains(Settings):
     model: str = Field(description="hub name, directory, finished run, or tiny-instruct")
     lora: LoraSettings = LoraSettings()
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="of the weights")
-    epochs: Positive = Field(1, description="passes over the data (PPO: over each batch)")
+    epochs: Positive = Field(1, description="passes over the data (PPO: 4 over each batch)")
     checkpoint: CheckpointSettings = CheckpointSettings()
     seed: int = 0
 
@@ -171,7 +171,7 @@ class AlignConfig(Trains, ReadsPrompts, Samples):
     batch: Positive = Field(64, description="completions per step (pairs, for dpo)")
     minibatches: Positive = Field(1, description="optimizer steps per epoch of a batch")
     micro_batch: Positive = Field(64, description="rows at once; changes memory, not the result")
-    lr: Rate | None = Field(None, description="null: 1e-5 with LoRA, 3e-6 for all weights")
+    lr: Rate = Field(1e-5, description="with lora.rank=0 the default is 3e-6")
     value_lr: Rate = Field(1e-3, description="of the value head, which starts from nothing")
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     kl: KlSettings = KlSettings()
@@ -187,6 +187,15 @@ class AlignConfig(Trains, ReadsPrompts, Samples):
     whiten: bool = Field(True, description="advantages to mean 0, std 1 over the batch")
     standardise: bool = Field(True, description="reward to mean 0, std 1 on the reference")
     objective: dict[str, str | float | bool] = Field({}, description="{name: dpo, beta: 0.2}")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_method(cls, given: dict) -> dict:
+        """PPO goes over each batch 4 times, the others once; all weights move more slowly."""
+        lora = given.get("lora")
+        whole = isinstance(lora, dict) and lora.get("rank") == 0
+        epochs = 4 if given.get("method", "ppo") == "ppo" else 1
+        return {"epochs": epochs, "lr": 3e-6 if whole else 1e-5, **given}
 
 
 class EvaluateConfig(ReadsPrompts, Samples):
@@ -215,13 +224,24 @@ class ExportConfig(Settings):
     out: str = Field(description="directory to write")
 
 
+class RoundSettings(Settings):
+    """What a round's stages do besides what the round decides: the keys of each verb."""
+
+    collect: dict[str, Any] = Field({}, description="keys of collect, e.g. {samples: 4}")
+    prefer: dict[str, Any] = Field({}, description="keys of prefer, e.g. {raters: simulated}")
+    reward: dict[str, Any] = Field({}, description="keys of reward; model is required")
+    align: dict[str, Any] = Field({}, description="keys of align, e.g. {steps: 100}")
+    evaluate: dict[str, Any] = Field({}, description="keys of evaluate")
+    scorers: dict[str, str] = Field({}, description="{toxicity: 'hf:NAME?label=hate&use=prob'}")
+
+
 class LoopConfig(Settings):
-    model: str = "tiny-instruct"
-    prompts: str = Field("tiny", description="prompt file, or tiny for the bundled world")
+    model: str = Field(description="the policy of the first round")
+    prompts: str = Field(description="each round ranks its share and trains on all")
+    test_prompts: str = Field(description="held out: each round is evaluated on them")
     rounds: Positive = 2
-    out: str = "runs/loop"
-    steps: Positive = Field(20, description="PPO steps per round")
-    prompts_per_round: Positive = 120
+    out: str = Field("runs/loop", description="folder of rounds; the same again resumes")
+    round: RoundSettings = RoundSettings()
     seed: int = 0
 
 

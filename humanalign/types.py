@@ -16,6 +16,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 Split = Literal["train", "validation", "test"]
 RaterKind = Literal["human", "model", "rule"]
+FinishReason = Literal["stop", "length"]
 
 
 def content_id(*parts: object) -> str:
@@ -61,7 +62,7 @@ class Completion:
     prompt_id: str
     text: str
     sampler: Sampler
-    finish_reason: Literal["stop", "length"] = "stop"
+    finish_reason: FinishReason = "stop"
 
     @cached_property
     def id(self) -> str:

@@ -82,10 +82,6 @@ def _config(policy: Policy, method: str, settings: AlignConfig | Mapping | None)
     return build(AlignConfig, {"model": policy.name, "method": method, **(settings or {})})
 
 
-def _lr(policy: Policy, config: AlignConfig) -> float:
-    return config.lr or (1e-5 if policy.has_adapter else 3e-6)
-
-
 def _objective(config: AlignConfig) -> dict[str, str | float | bool]:
     named = dict(config.objective)
     if named.pop("name", config.method) != config.method:
@@ -109,7 +105,7 @@ def _from_pairs(
         method=config.method,
         objective=_objective(config),
         run=run,
-        lr=_lr(policy, config),
+        lr=config.lr,
         epochs=config.epochs,
         batch=config.batch,
         micro_batch=config.micro_batch,
@@ -132,7 +128,7 @@ def _from_scores(
         rows,
         objective=_objective(config),
         run=run,
-        lr=_lr(policy, config),
+        lr=config.lr,
         epochs=config.epochs,
         batch=config.batch,
         micro_batch=config.micro_batch,
@@ -161,4 +157,4 @@ def _best_of(
         seed=config.seed,
         progress=progress,
     )
-    return sft(policy, winners, run=run, lr=_lr(policy, config), epochs=config.epochs)
+    return sft(policy, winners, run=run, lr=config.lr, epochs=config.epochs)

@@ -37,11 +37,13 @@ from humanalign.types import Prompt, RewardModel
 class Algorithm:
     """A row of the table: how advantages are made, which loss, whether there is a value head.
 
-    group_advantage None means GAE on the value head's estimates. kl_in_loss adds the k3 penalty
-    to the loss (GRPO) instead of taking the KL off the reward.
+    clips: the loss takes a clip range. group_advantage None means GAE on the value head's
+    estimates. kl_in_loss adds the k3 penalty to the loss (GRPO) instead of taking the KL off the
+    reward.
     """
 
     policy_loss: Callable[..., Tensor]
+    clips: bool = True
     group_advantage: Callable[[Tensor, int], Tensor] | None = None
     kl_in_loss: bool = False
 
@@ -52,8 +54,10 @@ class Algorithm:
 
 ALGORITHMS = {
     "ppo": Algorithm(policy_objectives.clipped_surrogate),
-    "rloo": Algorithm(policy_objectives.reinforce, advantage.rloo),
-    "grpo": Algorithm(policy_objectives.clipped_surrogate, advantage.grpo, kl_in_loss=True),
+    "rloo": Algorithm(policy_objectives.reinforce, clips=False, group_advantage=advantage.rloo),
+    "grpo": Algorithm(
+        policy_objectives.clipped_surrogate, group_advantage=advantage.grpo, kl_in_loss=True
+    ),
 }
 
 
@@ -110,7 +114,7 @@ class _Loop:
             learns |= {f"value_head.{n}": p for n, p in self.head.named_parameters()}
         self.trainer = Trainer(
             learns,
-            lr=config.lr or (1e-5 if policy.has_adapter else 3e-6),
+            lr=config.lr,
             lr_of={"value_head.": config.value_lr},
             schedule=config.schedule,
             total_steps=config.steps * config.epochs * config.minibatches,
@@ -122,7 +126,8 @@ class _Loop:
         self._resume()
         if self.state.step == 0:
             self._calibrate()
-        rollout, reason = None, "steps"
+        rollout: Rollout | None = None
+        reason: str | None = None
         while self.state.step < self.config.steps:
             rollout = self._step()
             if progress:
@@ -183,7 +188,7 @@ class _Loop:
             return with_advantages(rollout, rewards=rewards, advantages=advantages, returns=returns)
         whole = self.algorithm.group_advantage(rewards.sum(1), c.group)
         advantages = whole.unsqueeze(1).expand_as(rewards) * mask
-        return with_advantages(rollout, rewards=rewards, advantages=advantages)
+        return with_advantages(rollout, rewards, advantages)
 
     def _update(self, batch: RolloutBatch, step: int) -> dict[str, float]:
         """`epochs` passes of `minibatches` optimizer steps; metrics are means over those steps."""
@@ -206,14 +211,15 @@ class _Loop:
     def _loss(self, b: RolloutBatch) -> Loss:
         """L = L_policy + c1 L_value - c2 H (+ beta k3 for GRPO), summed over response tokens."""
         c, mask = self.config, b.mask
+        assert b.advantages is not None  # filled in by _advantages
         logits, hidden = self.policy.forward(b.tokens)
         logits = warp(logits, self.sampling, self.policy.eos_ids)
         new = chosen_logprobs(logits, b.tokens.response_ids).masked_fill(~mask, 0.0)
-        clip = {"clip_range": c.clip} if self.algorithm.policy_loss.__name__ != "reinforce" else {}
+        clip = {"clip_range": c.clip} if self.algorithm.clips else {}
         per_token = self.algorithm.policy_loss(new, b.logprobs, b.advantages, **clip)
         parts = {"policy_loss": masked.total(per_token, mask)}
         total = parts["policy_loss"]
-        if self.algorithm.value_head:
+        if b.values is not None and b.returns is not None:
             values = self.head(hidden)
             per_value = policy_objectives.clipped_value_loss(
                 values, b.values, b.returns, clip_range=c.value_clip

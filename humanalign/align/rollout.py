@@ -103,9 +103,12 @@ def roll_out(
     return Rollout(batch, list(prompts), drawn.texts, raw, measured["kl"], measured["entropy"], gap)
 
 
-def with_advantages(rollout: Rollout, **tensors: Tensor) -> Rollout:
-    """The same rollout with rewards, advantages and returns filled in."""
-    return replace(rollout, batch=replace(rollout.batch, **tensors))
+def with_advantages(
+    rollout: Rollout, rewards: Tensor, advantages: Tensor, returns: Tensor | None = None
+) -> Rollout:
+    """The same rollout with rewards, advantages and returns [B, T] filled in."""
+    batch = replace(rollout.batch, rewards=rewards, advantages=advantages, returns=returns)
+    return replace(rollout, batch=batch)
 
 
 def _scores(

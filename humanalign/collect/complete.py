@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from humanalign.models import Policy
 from humanalign.run import Run
 from humanalign.sampling import Sampling, complete
-from humanalign.types import Comparison, Completion, Prompt, Sampler
+from humanalign.types import Comparison, Completion, FinishReason, Prompt, Sampler
 
 WHOLE = Sampling()  # temperature 1, the whole vocabulary, 64 tokens
 
@@ -86,7 +86,7 @@ def collect(
         sampler = Sampler(name, run.ref.id if run else "", sampling.temperature, seed)
         for p, several in zip(prompts, answers, strict=True):
             for a in several:
-                reason = "stop" if a.finished else "length"
+                reason: FinishReason = "stop" if a.finished else "length"
                 c = Completion(p.id, a.text, sampler, reason)
                 completions.setdefault(c.id, c)
     collection = Collection(tuple(prompts), tuple(completions.values()))

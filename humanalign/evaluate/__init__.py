@@ -1,1 +1,5 @@
-"""Honest evaluation: before and after on the same prompts, with intervals, and the report page."""
+"""Honest numbers before and after. Called as `humanalign.evaluate(policy, against=..., ...)`."""
+
+from humanalign.rooms import callable_room
+
+callable_room(__name__, "compare")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from humanalign.errors import ConfigError, StoreError
-from humanalign.prefer.consensus import consensus
+from humanalign.prefer.consensus import Consensus, consensus
 from humanalign.prefer.constitution import Principle, load_constitution
 from humanalign.prefer.formats import read_pairs, write_pairs
 from humanalign.prefer.judge import judge as judge_comparisons
@@ -18,7 +18,7 @@ from humanalign.prefer.store import FeedbackStore
 from humanalign.reward.sources import resolve
 from humanalign.settings import JudgeConfig, PairsConfig, PreferConfig, ReviseConfig
 from humanalign.tiny.labelers import let_rank, pool
-from humanalign.types import Rater
+from humanalign.types import Ranking, Rater
 from humanalign.verbs.inputs import Progress, load_policy, open_run, read_prompts, sampling_of
 
 
@@ -37,7 +37,7 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
         )
     raters, comparisons = store.raters(), store.comparisons()
     reports = labelers(rankings, raters, comparisons)
-    agreed = rankings
+    agreed: Sequence[Ranking | Consensus] = rankings
     if config.consensus != "none":
         agreed = consensus(
             rankings, method=config.consensus, weights={r.id: r.weight for r in reports}

@@ -12,7 +12,7 @@ from humanalign.models import Policy
 from humanalign.prefer.store import FeedbackStore
 from humanalign.sampling import complete
 from humanalign.settings import ChatConfig
-from humanalign.types import Completion, Prompt, Rater, Sampler
+from humanalign.types import Completion, FinishReason, Prompt, Rater, Sampler
 from humanalign.verbs.inputs import Progress, load_policy, sampling_of
 
 HELP = "Type a message; + or - after an answer is a thumb, r another answer, q leaves."
@@ -58,7 +58,7 @@ class Talk:
         sampling = sampling_of(self.config)
         [[answer]] = complete(self.policy, [self.policy.render(prompt)], sampling, seed=seed)
         sampler = Sampler(self.policy.name, "", sampling.temperature, seed)
-        reason = "stop" if answer.finished else "length"
+        reason: FinishReason = "stop" if answer.finished else "length"
         self._last = prompt, Completion(prompt.id, answer.text, sampler, reason)
         self.answers += 1
         return answer.text
