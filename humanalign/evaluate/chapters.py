@@ -1,0 +1,217 @@
+"""The report's chapters: what each stage did, told in plain words with its own numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from humanalign.evaluate.charts import Curve, curve, number
+from humanalign.evaluate.stages import StageRun
+
+# metric -> its name for a reader, and what to look for in it
+CURVES: dict[str, tuple[str, str]] = {
+    "align/reward": (
+        "Reward",
+        "What the reward model gives the answers of a step. It should rise.",
+    ),
+    "align/kl": (
+        "Distance from the start",
+        "KL divergence in nats an answer. The price paid for reward; a runaway means hacking.",
+    ),
+    "align/entropy": ("Entropy", "How many ways to go on the policy sees. A collapse is sameness."),
+    "align/value_loss": (
+        "Value loss",
+        "How badly the value head foresees the reward. It should fall and stay low.",
+    ),
+    "align/policy_loss": ("Policy loss", "The clipped objective. Its level has no meaning."),
+    "align/clip_fraction": (
+        "Clipped share",
+        "Tokens whose change hit the trust region. Far above .3 the steps are too large.",
+    ),
+    "align/length": ("Answer length", "Tokens an answer. Length that chases reward is a warning."),
+    "align/kl_coef": ("KL coefficient", "How much each nat costs."),
+    "align/loss": ("Loss", "The preference loss; it should fall."),
+    "align/accuracy": ("Pairs told apart", "Share of pairs in which the preferred answer leads."),
+    "reward/loss": ("Loss", "−log σ(chosen − rejected). Guessing costs .693."),
+    "reward/accuracy": (
+        "Accuracy",
+        "Share of pairs put in the order that people gave. Chance is .5.",
+    ),
+    "reward/eval_accuracy": ("Held-out accuracy", "The same on pairs the model never saw."),
+    "sft/loss": ("Loss", "Surprise at the demonstrations, in nats a token. It should fall."),
+}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One stage of the report: its sentences, the facts beside them, its curves."""
+
+    run: StageRun
+    title: str
+    text: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    curves: tuple[Curve, ...]
+    labelers: tuple[Mapping, ...] = ()
+
+
+# What a row of the labelers table falls back on where a run's summary does not say it.
+LABELER = {"id": "", "kind": "", "n": None, "agreement": None, "weight": None, "reason": ""}
+
+
+def chapter(run: StageRun) -> Chapter:
+    """Tell one stage; a stage without words of its own shows its numbers and curves."""
+    title, tell = TOLD.get(run.stage, (run.stage.capitalize(), _plain))
+    labelers = run.summary.get("labelers")
+    text = tell(run.summary)
+    if not run.finished:
+        status = run.record.get("status", "unfinished")
+        text = (f"This run is {status}, not finished: the numbers are those so far.", *text)
+    return Chapter(
+        run=run,
+        title=title,
+        text=text,
+        facts=tuple(_facts(run.summary)),
+        curves=tuple(_curves(run)),
+        labelers=tuple(
+            {**LABELER, "flagged": False, **row}
+            for row in (labelers if isinstance(labelers, list) else ())
+            if isinstance(row, Mapping)
+        ),
+    )
+
+
+def with_interval(result: object) -> str:
+    """ "0.712 [0.690, 0.731], n 500" from {value, ci_low, ci_high, n}; a plain number as it is."""
+    if not isinstance(result, Mapping):
+        return number(result)
+    if result.get("value") is None:
+        return f"undefined: {result.get('reason', 'no reason given')}"
+    if result.get("ci_low") is None:
+        return number(result["value"])
+    low, high = number(result["ci_low"]), number(result.get("ci_high"))
+    # No line breaks inside "n 500" or inside the brackets.
+    return f"{number(result['value'])} [{low},\u00a0{high}], n\u00a0{number(result.get('n'))}"
+
+
+def _collect(s: Mapping) -> tuple[str, ...]:
+    return (
+        f"The model answered {number(s.get('prompts'))} prompts, "
+        f"{number(s.get('completions'))} answers in all. Nobody has judged anything yet: several "
+        "answers to one prompt are the material from which people choose.",
+    )
+
+
+def _prefer(s: Mapping) -> tuple[str, ...]:
+    first = (
+        f"Labelers put the answers to each prompt in order: {number(s.get('rankings'))} rankings, "
+        f"{number(s.get('pairs'))} pairs. A ranking of K answers without ties holds K(K−1)/2 "
+        "pairs, and each says one thing: this answer is preferred to that one."
+    )
+    second = (
+        "How often two labelers agree on a pair is the ceiling for what follows: a reward model "
+        "cannot honestly know the preferences better than the people it learned them from."
+    )
+    return first, second
+
+
+def _reward(s: Mapping) -> tuple[str, ...]:
+    share = with_interval(s.get("accuracy"))
+    return (
+        "The reward model takes the place of the labelers. It reads a prompt and an answer, gives "
+        "one number, and learned to give the preferred answer the higher one by the loss "
+        "−log σ(r(chosen) − r(rejected)).",
+        f"On pairs it had not seen it picks the preferred answer this often: {share}. "
+        "Chance is .5.",
+    )
+
+
+def _align(s: Mapping) -> tuple[str, ...]:
+    moved = ""
+    if "reward_before" in s and "reward_after" in s:
+        moved = (
+            f" Over {number(s.get('steps'))} steps the reward went from "
+            f"{number(s['reward_before'])} to {number(s['reward_after'])}"
+        )
+        moved += f", at {number(s['kl'])} nats from the start." if "kl" in s else "."
+    return (
+        "In each step the policy answers a batch of prompts, the reward model scores the answers, "
+        f"and the policy is nudged towards those that scored above expectation.{moved}",
+        "A reward alone can be gamed: the model would drift to any text that scores. So each "
+        "answer pays for its distance from the model as it was, and the curves below are read "
+        "together: reward should rise while the distance stays small.",
+    )
+
+
+def _evaluate(s: Mapping) -> tuple[str, ...]:
+    if not s.get("against"):
+        return (f"The model answered {number(s.get('prompts'))} prompts. Intervals are 95 %.",)
+    return (
+        f"The model before and the model after answered the same {number(s.get('prompts'))} "
+        "prompts. Intervals are 95 %, from resampling prompts; a finding is called one only where "
+        "the interval of the difference leaves 0 out and the p-value, adjusted by Holm for the "
+        "number of measures looked at, is under .05.",
+    )
+
+
+def _sft(_: Mapping) -> tuple[str, ...]:
+    return ("The model imitates demonstrations of the wanted behaviour, one token at a time.",)
+
+
+def _plain(_: Mapping) -> tuple[str, ...]:
+    return ()
+
+
+TOLD: dict[str, tuple[str, Callable[[Mapping], tuple[str, ...]]]] = {
+    "sft": ("Learn from demonstrations", _sft),
+    "collect": ("Collect answers", _collect),
+    "prefer": ("Ask for preferences", _prefer),
+    "reward": ("Learn the reward", _reward),
+    "align": ("Align the policy", _align),
+    "evaluate": ("Measure what changed", _evaluate),
+}
+# Shown elsewhere in the page, in a better form than a fact.
+NOT_FACTS = ("labelers", "toxicity", "quality", "scorers", "length", "distinct2", "kl", "scale")
+
+
+def _facts(summary: Mapping) -> list[tuple[str, str]]:
+    facts = []
+    for name, value in summary.items():
+        label = "KL, nats" if name == "kl" else str(name).replace("_", " ")
+        if isinstance(value, str):
+            facts.append((label, value))
+        elif name in NOT_FACTS and isinstance(value, Mapping):
+            facts += _alone(label, value)
+        elif isinstance(value, Mapping) and "value" in value:
+            facts.append((label, with_interval(value)))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            facts.append((label, number(value)))
+    return facts
+
+
+def _alone(label: str, told: Mapping) -> list[tuple[str, str]]:
+    """The measures of a model that is compared with none, which has only an "after"."""
+    if "after" in told and "before" not in told:
+        return [(label, with_interval(told["after"]))]
+    inner = [(str(name), value) for name, value in told.items() if isinstance(value, Mapping)]
+    return [fact for name, value in inner if "value" not in value for fact in _alone(name, value)]
+
+
+def _curves(run: StageRun) -> list[Curve]:
+    names = dict.fromkeys(name for row in run.metrics for name in row if name != "step")
+    rank = {name: place for place, name in enumerate(CURVES)}
+    shown = [name for name in names if not name.startswith("time/")]
+    curves = []
+    for name in sorted(shown, key=lambda name: (rank.get(name, len(rank)), name)):
+        points = [(row["step"], row[name]) for row in run.metrics if _is_number(row.get(name))]
+        if not points:
+            continue
+        title = name.split("/", 1)[-1].replace("_", " ").capitalize()
+        title, explanation = CURVES.get(name, (title, ""))
+        steps, values = zip(*points, strict=True)
+        curves.append(curve(f"{run.name}-{len(curves)}", title, explanation, steps, values))
+    return curves
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,95 @@
+"use strict";
+// Without this script the page is whole; with it the curves have a cursor and the pairs a sort.
+(() => {
+  const number = (v) => {
+    const size = Math.abs(v);
+    const text = v === 0 || size >= 1000 ? v.toFixed(0)
+      : size >= 1 ? v.toPrecision(3) : size < 0.001 ? v.toExponential(1) : v.toFixed(3);
+    return text.replaceAll("-", "−");
+  };
+  const data = JSON.parse(document.getElementById("curves").textContent);
+
+  const nearest = (points, step) => {
+    let low = 0, high = points.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (points[middle][0] < step) low = middle + 1; else high = middle;
+    }
+    const before = points[Math.max(0, low - 1)];
+    return Math.abs(before[0] - step) <= Math.abs(points[low][0] - step) ? before : points[low];
+  };
+
+  const cursor = (group) => {
+    const curves = [...group.querySelectorAll("figure")].map((figure) => ({
+      points: data[group.dataset.run][figure.dataset.curve],
+      svg: figure.querySelector("svg"),
+      mark: figure.querySelector(".cursor"),
+      output: figure.querySelector("output"),
+    })).filter((curve) => curve.points && curve.mark);
+    if (!curves.length) return;
+    const all = [...new Set(curves.flatMap((c) => c.points.map((p) => p[0])))].sort((a, b) => a - b);
+    if (all.length < 2) return;
+
+    const label = document.createElement("label");
+    label.className = "step";
+    const said = document.createElement("span");
+    const slider = document.createElement("input");
+    slider.type = "range";
+    slider.min = 0;
+    slider.max = all.length - 1;
+    slider.value = all.length - 1;
+    label.append(said, slider);
+    group.prepend(label);
+
+    const show = (index) => {
+      const step = all[index];
+      slider.value = index;
+      slider.setAttribute("aria-valuetext", `step ${step}: ` + curves.map((curve) =>
+        `${curve.svg.closest("figure").querySelector("b").textContent} ${number(nearest(curve.points, step)[1])}`).join(", "));
+      said.textContent = `Step ${step} of ${all[all.length - 1]}`;
+      for (const curve of curves) {
+        const [at, value, x, y] = nearest(curve.points, step);
+        curve.mark.setAttribute("visibility", "visible");
+        curve.mark.querySelector("line").setAttribute("x1", x);
+        curve.mark.querySelector("line").setAttribute("x2", x);
+        curve.mark.querySelector("circle").setAttribute("cx", x);
+        curve.mark.querySelector("circle").setAttribute("cy", y);
+        curve.output.textContent = number(value) + (at === step ? "" : ` (step ${at})`);
+      }
+    };
+    slider.addEventListener("input", () => show(Number(slider.value)));
+    for (const curve of curves) {
+      curve.svg.addEventListener("pointermove", (event) => {
+        const box = curve.svg.getBoundingClientRect();
+        const x = (event.clientX - box.left) * curve.svg.viewBox.baseVal.width / box.width;
+        const closest = curve.points.reduce((a, b) => Math.abs(b[2] - x) < Math.abs(a[2] - x) ? b : a);
+        show(all.indexOf(closest[0]));
+      });
+    }
+    show(all.length - 1);
+  };
+  document.querySelectorAll(".curves").forEach(cursor);
+
+  const sort = document.getElementById("sort");
+  if (sort) {
+    const pairs = document.querySelector(".pairs");
+    const label = document.createElement("label");
+    const select = document.createElement("select");
+    const by = (name, sign) => (a, b) => sign * (a.dataset[name] - b.dataset[name]);
+    const orders = {
+      "greatest fall first": by("order", 1),
+      "greatest rise first": by("order", -1),
+      "greatest change either way": (a, b) => Math.abs(b.dataset.change) - Math.abs(a.dataset.change),
+      "most rewritten": by("rewritten", -1),
+    };
+    for (const name of Object.keys(orders)) select.add(new Option(name, name));
+    select.addEventListener("change", () =>
+      pairs.append(...[...pairs.children].sort(orders[select.value])));
+    label.append("Sort by ", select);
+    sort.append(label);
+    sort.hidden = false;
+  }
+
+  addEventListener("beforeprint", () =>
+    document.querySelectorAll("details").forEach((details) => { details.open = true; }));
+})();
