@@ -67,7 +67,7 @@ def add_items(
 def check_rankings(connection: Connection, rankings: Sequence[Ranking]) -> None:
     """StoreError: an unknown rater or comparison, or completions not named exactly once."""
     require_ids(connection, rater, [ranking.rater_id for ranking in rankings])
-    wanted = list({ranking.comparison_id for ranking in rankings})
+    wanted = list(dict.fromkeys(ranking.comparison_id for ranking in rankings))
     asked = {each.id: each for each in read_comparisons(connection, wanted)}
     for ranking in rankings:
         comparison = asked.get(ranking.comparison_id)
@@ -136,7 +136,7 @@ def _check_criterion(connection: Connection, criterion: str) -> None:
 
 
 def _check_completions(connection: Connection, comparisons: Sequence[Comparison]) -> None:
-    ids = list({each for c in comparisons for each in c.completion_ids})
+    ids = list(dict.fromkeys(each for c in comparisons for each in c.completion_ids))
     require_ids(connection, completion, ids)
     owner: dict[str, str] = {}
     for chunk in in_chunks(ids):

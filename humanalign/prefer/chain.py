@@ -30,6 +30,7 @@ def canonical(content: Mapping) -> str:
 
 
 def sha256(text: str) -> str:
+    """64 hex digits over the UTF-8 of `text`."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

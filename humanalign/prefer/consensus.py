@@ -23,6 +23,8 @@ METHODS = ("borda", "kemeny", "bradley-terry")
 MOST_KEMENY = 7
 # A pair whose weighted votes lean by less than half is worth asking more labelers about.
 CONTESTED_BELOW = 0.5
+# Bradley-Terry scores are found by descent: nearer than this they are the same.
+SAME_SCORE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _agree(
         tiers = _tiers(kept, ballots.lead[:, kept].sum(1) / 2, ballots.lightest)
     else:
         scores = np.array([skill[group[0].comparison_id, each] for each in ballots.ids])
-        tiers = _tiers(kept, scores, 1e-9)
+        tiers = _tiers(kept, scores, SAME_SCORE)
     names = tuple(tuple(ballots.ids[k] for k in tier) for tier in tiers)
     rejected = tuple(each for k, each in enumerate(ballots.ids) if k not in kept)
     ranking = Ranking(group[0].comparison_id, "consensus", names, rejected)

@@ -18,6 +18,7 @@ from humanalign.prefer.votes import Votes, votes_of
 from humanalign.types import Ranking
 
 PRIOR = (7.0, 3.0)
+PRECISE = {"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-6}
 
 
 def crowd_scores(rankings: Sequence[Ranking]) -> dict[tuple[str, str], float]:
@@ -30,7 +31,7 @@ def crowd_scores(rankings: Sequence[Ranking]) -> dict[tuple[str, str], float]:
 
     start = np.zeros(len(nodes) + len(votes.raters))
     start[len(nodes) :] = np.log(PRIOR[0] / PRIOR[1])
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=PRECISE)
     return {node: round(float(s), 6) for node, s in zip(nodes, found.x, strict=False)}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from humanalign.intervals import mean_interval
 from humanalign.prefer.assign import order
@@ -24,7 +24,7 @@ HEAVIEST = 2.0
 ROUNDS = 20
 FEWEST_PROMPTS = 10
 BELOW_MEDIAN = 0.10
-# A habit counts as the reason when it shows in most answers.
+# A habit is given as the reason when at least half of the answers or pairs show it.
 HABIT = 0.5
 
 
@@ -162,7 +162,7 @@ def _bound(values: np.ndarray) -> tuple[float, float]:
     if n == 1:
         return float(values[0]), float("inf")
     spread = float(values.std(ddof=1)) / n**0.5
-    return float(values.mean()), float(values.mean()) + float(student.ppf(0.95, n - 1)) * spread
+    return float(values.mean()), float(values.mean()) + float(stdtrit(n - 1, 0.95)) * spread
 
 
 def _interval(votes: Votes, number: int) -> EvalResult:
@@ -209,14 +209,14 @@ def _habits(
 
 def _reason(habit: _Habit, tau_upper: float) -> str:
     """The most particular explanation of a low agreement."""
-    if habit.straight > HABIT:
+    if habit.straight >= HABIT:
         return "straight line: gave most comparisons one mark for every answer"
-    if habit.position > HABIT:
+    if habit.position >= HABIT:
         return "position: ranked most comparisons in the order of display"
     if tau_upper < 0:
         return "reversed: ranks against the others; may have misread the instructions"
-    if habit.rejected > HABIT:
+    if habit.rejected >= HABIT:
         return "F-heavy: marked most answers as unusable"
-    if habit.tied > HABIT:
+    if habit.tied >= HABIT:
         return "tie-heavy: tied most pairs"
     return "random: agrees with the others no more than by chance"

@@ -43,7 +43,7 @@ completion = Table(
     "completion",
     metadata,
     Column("id", String(16), primary_key=True),
-    Column("prompt_id", ForeignKey("prompt.id"), nullable=False, index=True),
+    Column("prompt_id", String(16), ForeignKey("prompt.id"), nullable=False, index=True),
     Column("text", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("model", Text, nullable=False),
@@ -59,23 +59,23 @@ item = Table(
     Column("id", String(16), primary_key=True),
     Column("position", Integer, nullable=False, unique=True),
     Column("kind", String(16), nullable=False),
-    Column("prompt_id", ForeignKey("prompt.id"), nullable=False, index=True),
+    Column("prompt_id", String(16), ForeignKey("prompt.id"), nullable=False, index=True),
     Column("criterion", Text, nullable=False),
 )
 
 item_completion = Table(
     "item_completion",
     metadata,
-    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("item_id", String(16), ForeignKey("item.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("completion_id", ForeignKey("completion.id"), nullable=False),
+    Column("completion_id", String(16), ForeignKey("completion.id"), nullable=False),
     UniqueConstraint("item_id", "completion_id", name="item_completion_once"),
 )
 
 slot = Table(
     "slot",
     metadata,
-    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("item_id", String(16), ForeignKey("item.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
 )
 
@@ -92,7 +92,7 @@ assignment = Table(
     metadata,
     Column("item_id", String(16), primary_key=True),
     Column("slot", Integer, primary_key=True, autoincrement=False),
-    Column("rater_id", ForeignKey("rater.id"), nullable=False),
+    Column("rater_id", String(128), ForeignKey("rater.id"), nullable=False),
     Column("lease_until", Float, nullable=False),
     Column("answered_at", Float),
     ForeignKeyConstraint(["item_id", "slot"], ["slot.item_id", "slot.number"]),
@@ -104,8 +104,8 @@ answer = Table(
     "answer",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("item_id", ForeignKey("item.id"), nullable=False),
-    Column("rater_id", ForeignKey("rater.id"), nullable=False, index=True),
+    Column("item_id", String(16), ForeignKey("item.id"), nullable=False),
+    Column("rater_id", String(128), ForeignKey("rater.id"), nullable=False, index=True),
     Column("revision", Integer, nullable=False),
     Column("key", String(128), nullable=False, unique=True),
     # None: an extra answer, kept although every slot of the item was taken.
@@ -122,7 +122,7 @@ answer_event = Table(
     "answer_event",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("answer_id", ForeignKey("answer.id"), nullable=False, unique=True),
+    Column("answer_id", Integer, ForeignKey("answer.id"), nullable=False, unique=True),
     Column("body", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),

@@ -221,7 +221,7 @@ class FeedbackStore:
         digest = hashlib.sha256()
         with self._engine.connect() as connection:
             rows = connection.execute(select(*columns, *content))
-            for line in sorted(canonical(row) for row in rows.mappings()):
+            for line in sorted(canonical(dict(row)) for row in rows.mappings()):
                 digest.update(line.encode() + b"\n")
         return digest.hexdigest()
 

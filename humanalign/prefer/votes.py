@@ -34,7 +34,8 @@ class Votes:
         """[U, 3]: the summed weight [R] of the votes -1, 0 and +1 on each unit."""
         cell = self.unit * 3 + self.sign + 1
         flat = np.bincount(cell, weights=weights[self.rater], minlength=3 * len(self.units))
-        return flat.reshape(-1, 3)
+        # Counting nothing gives integers.
+        return flat.astype(float).reshape(-1, 3)
 
     def left_out(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(score [V], weight of the others [V]): how far the other raters share each vote.

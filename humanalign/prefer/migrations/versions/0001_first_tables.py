@@ -21,7 +21,7 @@ def upgrade() -> None:
     op.create_table(
         "completion",
         sa.Column("id", sa.String(16), primary_key=True),
-        sa.Column("prompt_id", sa.ForeignKey("prompt.id"), nullable=False),
+        sa.Column("prompt_id", sa.String(16), sa.ForeignKey("prompt.id"), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("model", sa.Text, nullable=False),
@@ -35,19 +35,19 @@ def upgrade() -> None:
         sa.Column("id", sa.String(16), primary_key=True),
         sa.Column("position", sa.Integer, nullable=False, unique=True),
         sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("prompt_id", sa.ForeignKey("prompt.id"), nullable=False),
+        sa.Column("prompt_id", sa.String(16), sa.ForeignKey("prompt.id"), nullable=False),
         sa.Column("criterion", sa.Text, nullable=False),
     )
     op.create_table(
         "item_completion",
-        sa.Column("item_id", sa.ForeignKey("item.id"), primary_key=True),
+        sa.Column("item_id", sa.String(16), sa.ForeignKey("item.id"), primary_key=True),
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("completion_id", sa.ForeignKey("completion.id"), nullable=False),
+        sa.Column("completion_id", sa.String(16), sa.ForeignKey("completion.id"), nullable=False),
         sa.UniqueConstraint("item_id", "completion_id", name="item_completion_once"),
     )
     op.create_table(
         "slot",
-        sa.Column("item_id", sa.ForeignKey("item.id"), primary_key=True),
+        sa.Column("item_id", sa.String(16), sa.ForeignKey("item.id"), primary_key=True),
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     )
     op.create_table(
@@ -60,18 +60,17 @@ def upgrade() -> None:
         "assignment",
         sa.Column("item_id", sa.String(16), primary_key=True),
         sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("rater_id", sa.ForeignKey("rater.id"), nullable=False),
+        sa.Column("rater_id", sa.String(128), sa.ForeignKey("rater.id"), nullable=False),
         sa.Column("lease_until", sa.Float, nullable=False),
         sa.Column("answered_at", sa.Float),
-        sa.Column("display", sa.Text, nullable=False),
         sa.ForeignKeyConstraint(["item_id", "slot"], ["slot.item_id", "slot.number"]),
         sa.UniqueConstraint("item_id", "rater_id", name="assignment_one_slot_a_rater"),
     )
     op.create_table(
         "answer",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("item_id", sa.ForeignKey("item.id"), nullable=False),
-        sa.Column("rater_id", sa.ForeignKey("rater.id"), nullable=False),
+        sa.Column("item_id", sa.String(16), sa.ForeignKey("item.id"), nullable=False),
+        sa.Column("rater_id", sa.String(128), sa.ForeignKey("rater.id"), nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("key", sa.String(128), nullable=False, unique=True),
         sa.Column("slot", sa.Integer),
@@ -85,7 +84,7 @@ def upgrade() -> None:
     op.create_table(
         "answer_event",
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("answer_id", sa.ForeignKey("answer.id"), nullable=False, unique=True),
+        sa.Column("answer_id", sa.Integer, sa.ForeignKey("answer.id"), nullable=False, unique=True),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("previous", sa.String(64), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),

@@ -1,0 +1,113 @@
+"""Rankings become every pair they order, the better answer first, and splits go by prompt."""
+
+from itertools import combinations
+
+import pytest
+
+from humanalign.errors import DataError
+from humanalign.prefer.consensus import Consensus
+from humanalign.prefer.pairs import Texts, pairs_of, prompt_split, split_of
+from humanalign.types import Prompt, Ranking, Rater
+from prefer.ballots import filled
+
+PROMPT = Prompt("Say something.")
+TEXTS = Texts({"q": PROMPT}, {c: f"answer {c}" for c in "abcd"})
+
+
+def said(ranking, **options):
+    found = pairs_of([ranking], TEXTS, **options)
+    return [(p.chosen[-1] + p.rejected[-1], p.weight) for p in found]
+
+
+def test_three_answers_give_three_pairs_the_better_first():
+    ranking = Ranking("q", "ann", (("c",), ("a",), ("b",)))
+    assert said(ranking) == [("ca", 1.0), ("cb", 1.0), ("ab", 1.0)]
+    [first, *_] = pairs_of([ranking], TEXTS)
+    assert (first.prompt, first.prompt_id, first.rater) == (PROMPT.text, PROMPT.id, "ann")
+
+
+def test_ties_are_dropped_or_given_both_ways_at_half_the_weight():
+    ranking = Ranking("q", "ann", (("a",), ("b", "c")))
+    assert said(ranking) == [("ab", 1.0), ("ac", 1.0)]
+    assert said(ranking, ties="soft") == [("ab", 1.0), ("ac", 1.0), ("bc", 0.5), ("cb", 0.5)]
+
+
+def test_f_marks_are_removed_or_lose_to_every_other_answer():
+    ranking = Ranking("q", "ann", (("a",), ("b",)), ("c", "d"))
+    assert said(ranking) == [("ab", 1.0)]
+    losing = said(ranking, rejects="lose", ties="soft")
+    assert [pair for pair, _ in losing] == ["ab", "ac", "ad", "bc", "bd"]
+
+
+def test_two_answers_of_the_same_words_make_no_pair():
+    texts = Texts({"q": PROMPT}, {"a": "same", "b": "same", "c": "other"})
+    found = pairs_of([Ranking("q", "ann", (("a",), ("b",), ("c",)))], texts)
+    assert [(p.chosen, p.rejected) for p in found] == [("same", "other")] * 2
+
+
+def test_a_consensus_gives_its_margins():
+    agreed = Consensus(
+        Ranking("q", "consensus", (("a",), ("b",))), ("ann", "bob"), {("a", "b"): 0.25}
+    )
+    [pair] = pairs_of([agreed], TEXTS)
+    assert (pair.margin, pair.rater, pair.source) == (0.25, "consensus", "human")
+
+
+def test_only_pairs_that_rest_on_models_alone_are_ai():
+    own = Ranking("q", "bot", (("a",), ("b",)))
+    agreed = Ranking("q", "consensus", (("a",), ("b",)))
+    mixed = Consensus(agreed, ("ann", "bot"), {})
+    alone = Consensus(agreed, ("bot",), {})
+    found = [p.source for p in pairs_of([own, mixed, alone], TEXTS, ai=["bot"])]
+    assert found == ["ai", "human", "ai"]
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(DataError, match="ties: expected drop or soft, got 'sofr'; did you mean"):
+        pairs_of([], TEXTS, ties="sofr")
+    with pytest.raises(DataError, match="rejects: expected drop or lose"):
+        pairs_of([], TEXTS, rejects="win")
+
+
+def test_a_fifth_of_the_prompts_is_for_testing_and_stays_so():
+    ids = [Prompt(f"prompt {n}").id for n in range(5000)]
+    test = [each for each in ids if split_of(each) == "test"]
+    assert abs(len(test) / 5000 - 0.2) < 0.02
+    assert [each for each in test if split_of(each, test=0.1) == "test"] != []
+    assert all(split_of(each, test=0.3) == "test" for each in test)
+    assert split_of("0123456789abcdef") == "train"
+
+
+def test_a_prompt_that_its_file_set_apart_never_comes_into_training():
+    assert prompt_split(Prompt("x", split="test"), test=0.0) == "test"
+    assert prompt_split(Prompt("x", split="validation")) == "validation"
+
+
+def test_the_store_splits_its_pairs_by_prompt(tmp_path):
+    store, comparisons = filled(tmp_path / "s.db", 4, prompts=40)
+    store.add_rater(Rater("bob"))
+    for each in comparisons:
+        for rater in ("ann", "bob"):
+            ids = each.completion_ids[:: 1 if rater == "ann" else -1]
+            store.rank(Ranking(each.id, rater, tuple((c,) for c in ids)), key=rater + each.id)
+    train, test = (store.pairs(split=s, consensus="none") for s in ("train", "test"))
+    assert not {p.prompt_id for p in train} & {p.prompt_id for p in test}
+    assert len(train) + len(test) == 40 * 2 * 6
+    assert len(test) == 12 * sum(split_of(each.prompt_id) == "test" for each in comparisons)
+    # Ann and Bob contradict each other everywhere, so they agree on nothing.
+    assert store.pairs() == []
+
+
+def test_the_store_gives_the_pairs_of_its_consensus(tmp_path):
+    store, [comparison] = filled(tmp_path / "s.db", 4)
+    ids = comparison.completion_ids
+    for number, order in enumerate([ids, ids, (ids[1], ids[0], *ids[2:])]):
+        store.add_rater(Rater(f"r{number}"))
+        store.rank(
+            Ranking(comparison.id, f"r{number}", tuple((c,) for c in order)), key=str(number)
+        )
+    texts = [store.completion(each).text for each in ids]
+    for method in ("borda", "kemeny", "bradley-terry"):
+        found = store.pairs(consensus=method)
+        assert [(p.chosen, p.rejected) for p in found] == list(combinations(texts, 2))
+        assert [p.margin < 1 for p in found] == [True] + [False] * 5
