@@ -30,7 +30,7 @@ def test_the_default_constitution_forbids_insults_and_inventions():
 
 def test_requests_can_be_reworded(tmp_path):
     path = tmp_path / "c.yaml"
-    path.write_text("principles:\n  - {name: n, rule: Be brief., comparison: Which is shorter?}\n")
+    path.write_text("principles: [{name: n, rule: Be brief., comparison: 'Which is shorter?'}]")
     [rule] = load_constitution(path)
     assert rule.comparison == "Which is shorter?"
     assert rule.critique_request == "Say how the response breaks this rule. Be brief."

@@ -98,7 +98,7 @@ def test_judging_needs_a_principle():
 def test_revision_criticises_the_last_answer_and_keeps_every_step(monkeypatch):
     asked = []
 
-    def answer(policy, prompts, sampling, **_options):
+    def answer(_policy, prompts, _sampling, **_options):
         asked.extend(prompts)
         return [[Answer(f"text {len(asked)}", True)] for _ in prompts]
 
