@@ -7,6 +7,7 @@ Letters: B rows, P prompt positions, T response positions, D hidden size, V voca
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -34,6 +36,8 @@ from humanalign.types import Prompt
 
 hf_logging.disable_progress_bar()
 hf_logging.set_verbosity_error()
+# peft reads an attribute that transformers renamed; nothing a user can act on.
+warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
 
 # (logits [B, V], hidden [B, D]) -> logits [B, V]
 LogitsHook = Callable[[Tensor, Tensor], Tensor]
@@ -83,7 +87,7 @@ class Policy:
         path = locate(name)
         base = base_of_adapter(path)
         require_tokenizer(path)
-        model = _load_model(base or path, dtype)
+        model = _load_model(locate(base) if base else path, dtype)
         tokenizer = _load(AutoTokenizer, path)
         torch.manual_seed(seed)
         if base:
@@ -356,9 +360,9 @@ def _load_model(path: str, dtype: str) -> nn.Module:
 def _load(kind, path: str, **options):
     try:
         return kind.from_pretrained(path, **options)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DataError(f"cannot load the model '{path}': {reason}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise DataError(f"cannot load the model '{path}' ({reason}); check the name") from error
 
 
 def _lora_config(lora: Lora) -> LoraConfig:

@@ -30,7 +30,7 @@ class LoraSettings(Settings):
 class KlSettings(Settings):
     coef: Annotated[float, Field(ge=0)] = Field(0.05, description="weight of the KL penalty")
     estimator: Literal["k1", "k2", "k3", "full"] = Field("k1", description="which KL per token")
-    target: float | None = Field(None, description="nats; set it to adapt coef (Ziegler 2019)")
+    target: Rate | None = Field(None, description="nats; set it to adapt coef (Ziegler 2019)")
     horizon: Positive = Field(10_000, description="episodes over which coef adapts")
 
 
@@ -108,10 +108,7 @@ class CollectConfig(ReadsPrompts, Samples):
 class PreferConfig(Settings):
     store: str = Field("feedback.db", description="feedback store: file or database URL")
     raters: Literal["store", "simulated"] = Field(
-        "store", description="use the rankings in the store, or simulate labelers first"
-    )
-    utility: str = Field(
-        "python:humanalign.tiny.gold:utilities", description="simulated labelers' hidden taste"
+        "store", description="those in the store, or first let the bundled world's labelers rank"
     )
     consensus: Literal["borda", "kemeny", "none"] = "borda"
     ties: Literal["drop", "soft"] = "drop"

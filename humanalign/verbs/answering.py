@@ -12,7 +12,15 @@ from humanalign.models import Policy
 from humanalign.prefer.store import FeedbackStore
 from humanalign.reward.sources import resolve
 from humanalign.settings import CollectConfig, EvaluateConfig
-from humanalign.verbs.inputs import Progress, load_policy, open_run, read_prompts, sampling_of
+from humanalign.verbs.inputs import (
+    Progress,
+    begun,
+    fitting,
+    load_policy,
+    open_run,
+    read_prompts,
+    sampling_of,
+)
 
 
 def collect(config: CollectConfig, place: Path, progress: Progress = None) -> Mapping:
@@ -20,11 +28,13 @@ def collect(config: CollectConfig, place: Path, progress: Progress = None) -> Ma
     names = config.models or [config.model or ""]
     if not names[0] or (config.model and config.models):
         raise ConfigError("give model=NAME, or models=[NAME, NAME] to compare two")
-    run = open_run("collect", config, place, parents=names)
-    if run.finished:
+    run = begun("collect", config, place)
+    if run and run.finished:
         return run.summary
+    prompts = read_prompts(config)
     policies: dict[str, Policy] = {name: load_policy(name) for name in names}
-    prompts = read_prompts(config, next(iter(policies.values())), config.max_new_tokens)
+    prompts = fitting(prompts, config, next(iter(policies.values())), config.max_new_tokens)
+    run = open_run("collect", config, place, parents=names)
     collection = sample_completions(
         policies,
         prompts,
@@ -44,15 +54,20 @@ def collect(config: CollectConfig, place: Path, progress: Progress = None) -> Ma
 def evaluate(config: EvaluateConfig, place: Path, progress: Progress = None) -> Mapping:
     """Measure a model, and what changed against the one before, on the same prompts."""
     names = [config.model, config.against] if config.against else [config.model]
-    run = open_run("evaluate", config, place, parents=names)
-    if run.finished:
+    run = begun("evaluate", config, place)
+    if run and run.finished:
         return run.summary
+    prompts = read_prompts(config)
+    scorers = {name: resolve(spec) for name, spec in config.scorers.items()}
     policy = load_policy(config.model)
+    against = load_policy(config.against) if config.against else None
+    prompts = fitting(prompts, config, policy, config.max_new_tokens)
+    run = open_run("evaluate", config, place, parents=names)
     compare_models(
         policy,
-        against=load_policy(config.against) if config.against else None,
-        prompts=read_prompts(config, policy, config.max_new_tokens),
-        scorers={name: resolve(spec) for name, spec in config.scorers.items()},
+        against=against,
+        prompts=prompts,
+        scorers=scorers,
         sampling=sampling_of(config, config.sampling.top_k, config.sampling.top_p),
         samples=config.samples,
         seed=config.seed,

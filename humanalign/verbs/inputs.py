@@ -35,11 +35,11 @@ def trainable_policy(config: Trains) -> Policy:
     return Policy.load(config.model, lora=wanted, seed=config.seed, dtype=config.dtype)
 
 
-def read_prompts(config: ReadsPrompts, policy: Policy, max_new_tokens: int) -> PromptSet:
-    """The prompts that the settings name; those too long are an error, or dropped when asked."""
+def read_prompts(config: ReadsPrompts) -> PromptSet:
+    """The prompts that the settings name, before anything is known of the model."""
     if not config.prompts:
         raise ConfigError("prompts is required; give prompts=FILE")
-    prompts = load_prompts(
+    return load_prompts(
         data_file(config.prompts, "prompts"),
         template=config.template,
         reference=config.reference,
@@ -47,10 +47,16 @@ def read_prompts(config: ReadsPrompts, policy: Policy, max_new_tokens: int) -> P
         limit=config.limit,
         opening=config.opening,
     )
+
+
+def fitting(
+    prompts: PromptSet, config: ReadsPrompts, policy: Policy, max_new_tokens: int
+) -> PromptSet:
+    """`prompts` without those too long for the context; they are an error unless dropped."""
     fits = PromptSet([p for p in prompts if policy.fits(policy.render(p), max_new_tokens)])
     if config.long_prompts == "drop" and not fits:
         raise DataError(f"{config.prompts}: all {len(prompts)} prompts are longer than the context")
-    if config.long_prompts == "error":
+    if config.long_prompts == "error" and len(fits) < len(prompts):
         policy.encode([policy.render(p) for p in prompts], max_new_tokens=max_new_tokens)
     return fits
 
@@ -100,6 +106,11 @@ def open_run(stage: str, config: Settings, place: Path, parents: Sequence[str] =
     refs = [ref for name in parents if (ref := finished_run(name))]
     seed = getattr(config, "seed", 0)
     return Run.open(place, stage=stage, config=config.model_dump(), parents=refs, seed=seed)
+
+
+def begun(stage: str, config: Settings, place: Path) -> Run | None:
+    """The run to go on with, None for a new one. RunError for another stage or config."""
+    return Run.begun(place, stage=stage, config=config.model_dump())
 
 
 def finished_run(name: str) -> RunRef | None:

@@ -15,11 +15,18 @@ from humanalign.prefer.judge import revise as revise_drafts
 from humanalign.prefer.labelers import LabelerReport, labelers
 from humanalign.prefer.pairs import pairs_of, prompt_split
 from humanalign.prefer.store import FeedbackStore
-from humanalign.reward.sources import resolve
 from humanalign.settings import JudgeConfig, PairsConfig, PreferConfig, ReviseConfig
-from humanalign.tiny.labelers import let_rank, pool
+from humanalign.tiny.labelers import pool
 from humanalign.types import Ranking, Rater
-from humanalign.verbs.inputs import Progress, load_policy, open_run, read_prompts, sampling_of
+from humanalign.verbs.inputs import (
+    Progress,
+    begun,
+    fitting,
+    load_policy,
+    open_run,
+    read_prompts,
+    sampling_of,
+)
 
 
 def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapping:
@@ -29,7 +36,7 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
     if run.finished:
         return run.summary
     if config.raters == "simulated":
-        let_rank(store, pool(config.seed), resolve(config.utility), progress=progress)
+        simulate(store, config.seed, progress)
     rankings = store.rankings()
     if not rankings:
         raise StoreError(
@@ -61,6 +68,27 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
     return run.summary
 
 
+def simulate(store: FeedbackStore, seed: int, progress: Progress = None) -> None:
+    """Let the bundled world's eight labelers answer every open slot, in turns, as people would."""
+    labelers_ = {labeler.id: labeler for labeler in pool(seed)}
+    for name in labelers_:
+        store.add_rater(Rater(name, "rule"))
+    texts = store.texts()
+    waiting, done = list(labelers_), 0
+    while waiting:
+        for name in list(waiting):
+            comparison = store.next(name)
+            if comparison is None:
+                waiting.remove(name)
+                continue
+            answers = {c: texts.answers[c] for c in comparison.completion_ids}
+            ranking = labelers_[name].rank(comparison, texts.prompts[comparison.id], answers)
+            store.rank(ranking, key=f"{name}/{comparison.id}")
+            done += 1
+        if progress:
+            progress(done, max(done + len(waiting), 1))
+
+
 def judge(config: JudgeConfig, place: Path, progress: Progress = None) -> Mapping:
     """A model ranks every comparison in the store by a constitution, in both orders."""
     store = FeedbackStore(config.store)
@@ -89,14 +117,17 @@ def judge(config: JudgeConfig, place: Path, progress: Progress = None) -> Mappin
 
 def revise(config: ReviseConfig, place: Path, progress: Progress = None) -> Mapping:
     """Draft, critique by a principle, revise; the final answers are demonstrations for sft."""
-    run = open_run("revise", config, place, parents=[config.model])
-    if run.finished:
+    run = begun("revise", config, place)
+    if run and run.finished:
         return run.summary
+    prompts, principles = read_prompts(config), _principles(config.constitution, None)
     policy = load_policy(config.model)
+    prompts = fitting(prompts, config, policy, config.max_new_tokens)
+    run = open_run("revise", config, place, parents=[config.model])
     rows = revise_drafts(
         policy,
-        read_prompts(config, policy, config.max_new_tokens),
-        _principles(config.constitution, None),
+        prompts,
+        principles,
         rounds=config.rounds,
         seed=config.seed,
         sampling=sampling_of(config),

@@ -8,13 +8,17 @@ from pathlib import Path
 from humanalign.align.methods import align as align_policy
 from humanalign.align.methods import needs
 from humanalign.align.sft import sft as fine_tune
-from humanalign.errors import ConfigError
+from humanalign.collect.prompts import PromptSet
+from humanalign.errors import ConfigError, DataError
+from humanalign.hub import locate, require_tokenizer
 from humanalign.reward.fit import fit_reward
 from humanalign.rows import columns, read_rows
 from humanalign.settings import AlignConfig, RewardConfig, SftConfig
 from humanalign.verbs.inputs import (
     Progress,
+    begun,
     data_file,
+    fitting,
     open_run,
     read_prompts,
     reward_of,
@@ -27,15 +31,17 @@ from humanalign.verbs.inputs import (
 
 def sft(config: SftConfig, place: Path, progress: Progress = None) -> Mapping:
     """Fine-tune on demonstrations: rows of prompt (or a template) and response."""
-    run = open_run("sft", config, place, parents=[config.model, config.data])
-    if run.finished:
+    run = begun("sft", config, place)
+    if run and run.finished:
         return run.summary
     rows = read_rows(data_file(config.data, "demonstrations"))
     columns(rows, ["response"] if config.template else ["prompt", "response"], config.data)
     template = config.template or "{prompt}"
     pairs = [(template.format(**row), str(row["response"])) for row in rows]
+    policy = trainable_policy(config)
+    run = open_run("sft", config, place, parents=[config.model, config.data])
     fine_tune(
-        trainable_policy(config),
+        policy,
         pairs,
         run=run,
         lr=config.lr,
@@ -50,10 +56,12 @@ def sft(config: SftConfig, place: Path, progress: Progress = None) -> Mapping:
 
 def reward(config: RewardConfig, place: Path, progress: Progress = None) -> Mapping:
     """Fit a reward model on pairs; its accuracy is measured on prompts held out."""
-    run = open_run("reward", config, place, parents=[config.model, config.pairs])
-    if run.finished:
+    run = begun("reward", config, place)
+    if run and run.finished:
         return run.summary
     train, held_out = reward_pairs(config.pairs, config.eval_pairs)
+    require_tokenizer(locate(config.model))
+    run = open_run("reward", config, place, parents=[config.model, config.pairs])
     fit_reward(
         config.model,
         train,
@@ -74,21 +82,30 @@ def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mappin
     """Align a policy by any method: from prompts and a reward, from pairs, or from scored rows."""
     kind = needs(config.method)
     _require(config, kind)
-    run = open_run("align", config, place, parents=[config.model, *reward_runs(config.reward)])
-    if run.finished:
+    run = begun("align", config, place)
+    if run and run.finished:
         return run.summary
+    data = _data(config, kind)
     judge = reward_of(config) if kind == "prompts" else None
     policy = trainable_policy(config)
-    if kind == "prompts":
-        data: Sequence = read_prompts(config, policy, config.max_new_tokens)
-    elif kind == "pairs":
-        data = training_pairs(str(config.pairs))
-    else:
-        rows = read_rows(str(config.data))
-        columns(rows, ["prompt", "completion", "score"], str(config.data))
-        data = [(r["prompt"], r["completion"], float(r["score"])) for r in rows]
+    if isinstance(data, PromptSet):
+        data = fitting(data, config, policy, config.max_new_tokens)
+    run = open_run("align", config, place, parents=[config.model, *reward_runs(config.reward)])
     align_policy(policy, data, judge, run=run, settings=config, progress=progress)
     return run.summary
+
+
+def _data(config: AlignConfig, kind: str) -> Sequence:
+    if kind == "prompts":
+        return read_prompts(config)
+    if kind == "pairs":
+        return training_pairs(str(config.pairs))
+    rows = read_rows(str(config.data))
+    columns(rows, ["prompt", "completion", "score"], str(config.data))
+    try:
+        return [(r["prompt"], r["completion"], float(r["score"])) for r in rows]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{config.data}: score must be a number in every row ({error})") from None
 
 
 def _require(config: AlignConfig, kind: str) -> None:

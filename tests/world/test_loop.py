@@ -1,0 +1,45 @@
+"""Two rounds: the second starts from what the first promoted, and toxicity keeps falling."""
+
+import pytest
+
+from humanalign.rows import read_rows, write_rows
+from humanalign.run import find_runs
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = """
+model: tiny-instruct
+rounds: 2
+round:
+  collect: {samples: 4, max_new_tokens: 48}
+  prefer: {raters: simulated}
+  reward: {model: tiny-instruct, lr: 1e-3, epochs: 3}
+  align: {steps: 8, lr: 1e-3, minibatches: 2, max_new_tokens: 48}
+  evaluate: {max_new_tokens: 48, limit: 200}
+  scorers: {toxicity: 'python:humanalign.tiny.gold:toxicity_scores'}
+"""
+
+
+def test_two_rounds_go_on_from_each_other(demo, command, tmp_path):
+    config = tmp_path / "loop.yaml"
+    config.write_text(SETTINGS, encoding="utf-8")
+    few = tmp_path / "prompts.jsonl"
+    write_rows(few, read_rows(demo.out / "prompts.ranked.jsonl"))
+    words = [config, f"prompts={few}", f"test_prompts={demo.out / 'prompts.tested.jsonl'}"]
+    found = command("loop", *words, f"out={tmp_path / 'loop'}")
+    first, second = found["rounds"]
+    assert second["rankings"] > first["rankings"]  # one store: judgements add up
+    assert first["promoted"]
+    assert second["toxicity"]["value"] < 0.5 * _before(tmp_path / "loop" / "round-1")
+    models = {
+        path.parent.name: record
+        for path, record in find_runs(tmp_path / "loop")
+        if record["stage"] == "collect"
+    }
+    assert models["round-2"]["parents"][0]["path"] == str(tmp_path / "loop" / "round-1" / "align")
+    assert (tmp_path / "loop" / "round-2" / "report.html").exists()
+
+
+def _before(folder):
+    record = dict(find_runs(folder))[folder / "evaluate"]
+    return record["summary"]["toxicity"]["before"]["value"]
