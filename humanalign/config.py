@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -52,7 +52,8 @@ def load(kind: type[S], file: str | Path | None, overrides: Sequence[str]) -> S:
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise ConfigError(f"expected key=value, got {word!r}; write it like lr=1e-5")
-        _put(tree, key, parse_value(key, text))
+        value = _words(key, text) if _is_words(kind, key, text) else parse_value(key, text)
+        _put(tree, key, value)
     return build(kind, tree)
 
 
@@ -90,6 +91,29 @@ def _settings_in(annotation: object) -> type[Settings] | None:
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation
     return None
+
+
+def _words(key: str, text: str) -> str:
+    # A shell passes the two characters \n on; in a template they can only mean a new line.
+    return text.replace("\\n", "\n") if key == "template" else text
+
+
+def _is_words(kind: type[Settings], key: str, text: str) -> bool:
+    """True where `key` takes nothing but text, and `text` is bare words rather than quoted YAML.
+
+    Words are then taken as they stand: read as YAML, `template=Summary: {dialogue}` would be a
+    mapping and `label=no` would be false.
+    """
+    annotation: object = kind
+    for part in key.split("."):
+        fields = _settings_in(annotation)
+        if fields is None or part not in fields.model_fields:
+            return False
+        annotation = fields.model_fields[part].annotation
+    choices = get_args(annotation) or (annotation,)
+    if str not in choices or set(choices) - {str, type(None)}:
+        return False
+    return text not in ("null", "~", "") and text[0] not in "\"'"
 
 
 def _read(path: Path) -> dict:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from humanalign.errors import HumanalignError
+
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -34,9 +36,13 @@ class Progress:
         """Say how the stage ended and how long it took; work without steps ends silently."""
         if not self._used and outcome == "done":
             return
+        self.clear()
+        self._say(f"{self.name}: {outcome} ({time.monotonic() - self.started:.1f} s)")
+
+    def clear(self) -> None:
+        """Take the bar off the terminal, where one was drawn."""
         if self._drawn:
             self.out.write("\r\x1b[K")
-        self._say(f"{self.name}: {outcome} ({time.monotonic() - self.started:.1f} s)")
 
     def _draw(self, done: int, total: int, now: float) -> None:
         if self._drawn and now - self._shown < 0.1 and done < total:
@@ -59,10 +65,16 @@ class Progress:
 
 @contextmanager
 def stage(name: str) -> Iterator[Progress]:
-    """A stage's progress, closed with its time; a failure is said before it is raised."""
+    """A stage's progress, closed with its time; a failure is said before it is raised.
+
+    A user's mistake is said by whoever catches it, once: here only the bar goes away.
+    """
     progress = Progress(name)
     try:
         yield progress
+    except HumanalignError:
+        progress.clear()
+        raise
     except BaseException as error:
         progress.close(f"stopped by {type(error).__name__}")
         raise

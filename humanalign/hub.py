@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import socket
+from functools import cache
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import getproxies
 
 from humanalign.errors import DataError
 from humanalign.run import Run
@@ -40,22 +45,42 @@ def locate(name: str | Path) -> str:
 
 
 def base_of_adapter(path: str) -> str | None:
-    """The base model that the adapter in `path` was trained on, or None for a whole model."""
+    """The name of the model that the adapter in `path` was trained on; None for a whole model."""
     config = Path(path) / "adapter_config.json"
     if not config.exists():
         return None
-    base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    return locate(base)
+    return json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
 
 
 def require_tokenizer(path: str) -> None:
     """DataError when a local model directory came without its tokenizer."""
     folder = Path(path)
-    if folder.is_dir() and not any((folder / f).exists() for f in TOKENIZER_FILES):
+    if not folder.is_dir():
+        ask_cache_if_offline()
+    elif not any((folder / f).exists() for f in TOKENIZER_FILES):
         raise DataError(
             f"{folder} holds a model without a tokenizer (no {' or '.join(TOKENIZER_FILES[:3])}); "
             "copy the tokenizer's files of the model it came from into it"
         )
+
+
+@cache
+def ask_cache_if_offline() -> None:
+    """Without a connection, let the hub's libraries read their cache at once.
+
+    Left alone they try for half a minute and say so on stderr, five times a file. A proxy does
+    its own name look-up, so behind one nothing is concluded.
+    """
+    import huggingface_hub  # slow to import; only hub names need it
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    url = urlparse(huggingface_hub.constants.ENDPOINT)
+    if url.scheme in getproxies():
+        return
+    try:
+        socket.create_connection((url.hostname or "", url.port or 443), timeout=5).close()
+    except OSError:
+        huggingface_hub.constants.HF_HUB_OFFLINE = True
 
 
 def _policy_of(run: Path) -> Path:

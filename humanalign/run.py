@@ -52,8 +52,7 @@ class Run:
         path = Path(path)
         if (path / "run.json").exists():
             return cls._resume(path, stage, config)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"{path} is not empty and holds no run.json; name a new directory")
+        _require_empty(path)
         (path / "data").mkdir(parents=True, exist_ok=True)
         config_hash = content_id(dict(config))
         parent_ids = [p.id for p in parents]
@@ -74,6 +73,19 @@ class Run:
         run = cls(path, record)
         run._write()
         return run
+
+    @classmethod
+    def begun(cls, path: str | Path, *, stage: str, config: Mapping) -> Run | None:
+        """The run in `path` to go on with, None where nothing is yet; nothing is written.
+
+        A stage asks this first, checks its input, and opens the run only when all is well: a
+        mistake must not leave a directory behind that refuses its own correction.
+        """
+        path = Path(path)
+        if (path / "run.json").exists():
+            return cls._resume(path, stage, config)
+        _require_empty(path)
+        return None
 
     @classmethod
     def _resume(cls, path: Path, stage: str, config: Mapping) -> Run:
@@ -196,8 +208,7 @@ class Run:
     def latest_checkpoint(self) -> tuple[int, Path] | None:
         """The newest undamaged checkpoint as (step, directory), or None before the first."""
         for path in sorted((self.path / "checkpoints").glob("step-*"), reverse=True):
-            expected = path / "sha256.json"
-            if expected.exists() and json.loads(expected.read_text()) == _checksums(path):
+            if _expected_checksums(path) == _checksums(path):
                 return int(path.name.removeprefix("step-")), path
         return None
 
@@ -227,6 +238,11 @@ def find_runs(root: str | Path) -> list[tuple[Path, dict]]:
     return sorted(found, key=lambda item: (item[1]["started"], str(item[0])))
 
 
+def _require_empty(path: Path) -> None:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path} is not empty and holds no run.json; name a new directory")
+
+
 def _read_record(path: Path) -> dict:
     try:
         return json.loads((path / "run.json").read_text(encoding="utf-8"))
@@ -239,6 +255,13 @@ def _read_record(path: Path) -> dict:
 def _ref(path: Path, record: dict) -> RunRef:
     parents = tuple(p["id"] for p in record["parents"])
     return RunRef(record["stage"], record["id"], path, record["config_hash"], parents)
+
+
+def _expected_checksums(folder: Path) -> dict | None:
+    try:
+        return json.loads((folder / "sha256.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # missing or damaged itself
+        return None
 
 
 def _checksums(folder: Path) -> dict[str, str]:

@@ -71,6 +71,9 @@ class State:
     reward_variance: float = 1.0
     reward_before: float = 0.0
     reached: int = 0
+    reward_after: float = 0.0
+    kl: float = 0.0
+    stopped_by: str = ""
 
     def moments(self) -> Moments:
         return Moments(*(torch.tensor(x) for x in (1.0, self.reward_mean, self.reward_variance)))
@@ -120,22 +123,21 @@ class _Loop:
             total_steps=config.steps * config.epochs * config.minibatches,
         )
         self.state = State(kl_coef=config.kl.coef)
+        self._pass: tuple[int, list[int]] = (-1, [])
 
     def train(self, progress: Callable[[int, int], None] | None) -> dict:
         began = time.monotonic()
         self._resume()
         if self.state.step == 0:
             self._calibrate()
-        rollout: Rollout | None = None
-        reason: str | None = None
-        while self.state.step < self.config.steps:
+        # A run may have been killed after its last step, so "why it stopped" is part of the state.
+        while not self.state.stopped_by:
             rollout = self._step()
+            self.state.stopped_by = self._stop(rollout, began)
+            self._checkpoint(rollout)
             if progress:
                 progress(self.state.step, self.config.steps)
-            reason = self._stop(rollout, began)
-            if reason:
-                break
-        return self._summary(rollout, reason or "steps")
+        return self._summary()
 
     def _calibrate(self) -> None:
         """Scale of the reward on answers of the reference, and the self-checks of step 0."""
@@ -197,7 +199,8 @@ class _Loop:
         for epoch in range(c.epochs):
             order = list(range(len(batch)))
             random.Random(f"{c.seed}/{step}/{epoch}").shuffle(order)
-            for rows in torch.tensor(order).chunk(c.minibatches):
+            # tensor_split, because chunk(4) of 5 rows makes only 3 pieces.
+            for rows in torch.tensor(order).tensor_split(c.minibatches):
                 measured = self.trainer.step(self._losses(batch.select(rows)))
                 for name, value in measured.items():
                     sums[name] = sums.get(name, 0.0) + value
@@ -244,26 +247,37 @@ class _Loop:
             controller = KlController(self.state.kl_coef, k.target, k.horizon)
             self.state.kl_coef = controller.update(kl, self.config.batch).coef
 
-    def _stop(self, rollout: Rollout, began: float) -> str | None:
-        stop = self.config.stop
+    def _stop(self, rollout: Rollout, began: float) -> str:
+        """The rule that ends the run after this step, or "" when it goes on."""
+        stop, state = self.config.stop, self.state
         metrics = rollout.metrics()
-        hit = stop.reward is not None and metrics["reward"] >= stop.reward
-        self.state.reached = self.state.reached + 1 if hit else 0
-        if self.state.reached >= stop.patience:
+        state.reward_after, state.kl = metrics["reward"], metrics["kl"]
+        hit = stop.reward is not None and state.reward_after >= stop.reward
+        state.reached = state.reached + 1 if hit else 0
+        if state.reached >= stop.patience:
             return "reward"
-        if stop.kl is not None and metrics["kl"] > stop.kl:
+        if stop.kl is not None and state.kl > stop.kl:
             return "kl"
         if stop.minutes is not None and time.monotonic() - began > 60 * stop.minutes:
             return "minutes"
-        return None
+        return "steps" if state.step >= self.config.steps else ""
 
     def _log(self, metrics: dict[str, float], clock: dict[str, float]) -> None:
         if self.run is None:
             return
         row = {f"align/{n}": v for n, v in metrics.items()}
         self.run.log(self.state.step, row | {f"time/{n}": v for n, v in clock.items()})
+
+    def _checkpoint(self, rollout: Rollout) -> None:
+        """Where one is due: the answers of this step, and the state of everything."""
+        if self.run is None:
+            return
         every = self.config.checkpoint.every
-        if every and self.state.step % every == 0:
+        due = every and self.state.step % every == 0
+        if due or self.state.stopped_by:
+            rows = zip(rollout.prompts, rollout.texts, rollout.raw.tolist(), strict=True)
+            self.run.samples({"prompt": p.text, "completion": t, "reward": r} for p, t, r in rows)
+        if due:
             with self.run.checkpoint(self.state.step, self.config.checkpoint.keep) as folder:
                 self.trainer.save(folder)
                 (folder / "loop.json").write_text(json.dumps(vars(self.state)), encoding="utf-8")
@@ -276,24 +290,18 @@ class _Loop:
             self.trainer.load(latest[1])
             self.state = State(**json.loads((latest[1] / "loop.json").read_text(encoding="utf-8")))
 
-    def _summary(self, rollout: Rollout | None, reason: str) -> dict:
+    def _summary(self) -> dict:
         summary = {
             "method": self.config.method,
             "steps": self.state.step,
             "optimizer_steps": self.trainer.steps,
-            "stopped_by": reason,
+            "stopped_by": self.state.stopped_by,
             "reward_before": self.state.reward_before,
+            "reward_after": self.state.reward_after,
+            "kl": self.state.kl,
         }
-        if rollout is not None:
-            metrics = rollout.metrics()
-            summary |= {"reward_after": metrics["reward"], "kl": metrics["kl"]}
         if self.run is not None:
             self.policy.save(self.run.path / "policy")
-            if rollout is not None:
-                rows = zip(rollout.prompts, rollout.texts, rollout.raw.tolist(), strict=True)
-                self.run.samples(
-                    {"prompt": p.text, "completion": t, "reward": r} for p, t, r in rows
-                )
             self.run.finish(summary)
         return summary
 
@@ -310,7 +318,13 @@ class _Loop:
         chosen: list[Prompt] = []
         for place in range(max(step, 0) * need, max(step, 0) * need + need):
             sweep, within = divmod(place, len(self.prompts))
+            chosen += [self.prompts[self._order(sweep)[within]]] * group
+        return chosen
+
+    def _order(self, sweep: int) -> list[int]:
+        """The shuffled prompts of one pass, made once per pass: there may be many thousands."""
+        if self._pass[0] != sweep:
             order = list(range(len(self.prompts)))
             random.Random(f"prompts/{self.config.seed}/{sweep}").shuffle(order)
-            chosen += [self.prompts[order[within]]] * group
-        return chosen
+            self._pass = sweep, order
+        return self._pass[1]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from humanalign.errors import DataError
+from humanalign.hub import ask_cache_if_offline
 from humanalign.rows import columns, read_rows
 from humanalign.types import Prompt, Split, split_of
 
@@ -129,6 +130,7 @@ def _hub_rows(name: str, split: str | None) -> list[dict]:
     # datasets is slow to import and only hub names need it.
     from datasets import load_dataset
 
+    ask_cache_if_offline()
     try:
         data = load_dataset(name, split=split or "train")
     except Exception as error:
