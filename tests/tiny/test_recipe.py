@@ -1,0 +1,62 @@
+"""The recipe runs from nothing to a saved model that transformers reads."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+from humanalign.tiny import recipe, vocabulary
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("tiny")
+    recipe.train(recipe.Recipe(steps=2, batch=4, workers=1, width=32, exam_size=1, out=out))
+    return out
+
+
+@pytest.mark.slow
+def test_two_steps_leave_half_precision_weights_a_tokenizer_and_a_log(trained):
+    model = AutoModelForSeq2SeqLM.from_pretrained(trained)
+    tokenizer = AutoTokenizer.from_pretrained(trained)
+    assert {p.dtype for p in model.parameters()} == {torch.float16}
+    assert tokenizer.get_vocab() == vocabulary.build().get_vocab()
+    rows = [json.loads(line) for line in (trained / recipe.LOG).read_text().splitlines()]
+    assert rows[-1]["split"] == "test"
+    assert rows[-1]["step"] == 2
+
+
+def test_the_rate_rises_stays_and_falls():
+    made = recipe.Recipe(steps=1000, warmup=100)
+    assert recipe.rate(0, made) == pytest.approx(0.01)
+    assert recipe.rate(300, made) == 1.0
+    assert recipe.rate(800, made) == pytest.approx(0.5)
+    assert recipe.rate(999, made) == pytest.approx(0.0025)
+
+
+def test_batches_hold_the_asked_number_of_rows_of_like_length():
+    drawn = recipe.batches(recipe.Recipe(batch=8))
+    spread = [max(map(len, s)) - min(map(len, s)) for s in _sources(drawn, 16)]
+    assert len(spread) == 16
+    # Unsorted, the lengths of eight rows differ by some 400 characters.
+    assert sorted(spread)[8] < 100
+
+
+def _sources(drawn, n):
+    for rows, _ in zip(drawn, range(n), strict=False):
+        assert len(rows) == 8
+        yield [row.source for row in rows]
+
+
+def test_every_weight_is_moved_by_exactly_one_optimizer_of_one_worker():
+    tokenizer = vocabulary.build()
+    made = recipe.Recipe(width=32, workers=3)
+    model = recipe.build(made, tokenizer)
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    muon: list[int] = []
+    for rank in range(3):
+        first, second = recipe.optimizers(model, made, rank)
+        muon += [id(w) for group in first.param_groups for w in group["params"]]
+        others = [id(w) for group in second.param_groups for w in group["params"]]
+    assert sorted(muon + others) == sorted(names)
