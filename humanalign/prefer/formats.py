@@ -2,7 +2,7 @@
 
 | layout | columns |
 |-|-|
-| pairs | prompt, chosen, rejected; also weight, margin, rater, prompt_id, source where present |
+| preference | prompt, chosen, rejected; weight, margin, rater, prompt_id, source if present |
 | conversation | the same, each a list of {"role", "content"}; the prompt may be left implicit |
 | hh | chosen, rejected: whole transcripts, split at the last common "\\n\\nAssistant:" |
 | unpaired | prompt, completion, label (true = good) |
@@ -60,8 +60,11 @@ def read_pairs(path: Path | str) -> list[PreferencePair]:
     return [pair for number, row in enumerate(rows, 1) for pair in _read(read, row, path, number)]
 
 
-def write_pairs(pairs: Sequence[PreferencePair], path: Path | str, format: str = "pairs") -> Path:
-    """Write pairs in a layout: "pairs" (every field, read back equal), conversation, hh, unpaired.
+def write_pairs(
+    pairs: Sequence[PreferencePair], path: Path | str, format: str = "preference"
+) -> Path:
+    """Write pairs in a layout: "preference" (every field, read back equal), conversation, hh,
+    unpaired.
 
     Written atomically. DataError: unknown layout or suffix, or conversations in a CSV file.
     """
@@ -225,7 +228,7 @@ def _unpaired_rows(pair: PreferencePair) -> list[dict]:
 
 
 WRITERS: dict[str, Callable[[PreferencePair], list[dict]]] = {
-    "pairs": _pair_row,
+    "preference": _pair_row,
     "conversation": _conversation_row,
     "hh": _hh_row,
     "unpaired": _unpaired_rows,

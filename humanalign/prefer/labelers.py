@@ -32,15 +32,16 @@ HABIT = 0.5
 class LabelerReport:
     """One labeler: leave-one-out pair agreement over `n` comparisons shared with others.
 
-    `tau` is the mean rank correlation with the others (nan without any); `weight` counts in the
-    consensus; `reason` says what stands out, "" when nothing does.
+    `tau` is the mean rank correlation with the others (None without any); `weight` counts in the
+    consensus; `reason` says what stands out, "" when nothing does. Where n is 0 nothing is known,
+    and the agreement is 0.5 within [0, 1].
     """
 
     id: str
     kind: RaterKind
     n: int
     agreement: EvalResult
-    tau: float
+    tau: float | None
     weight: float
     flagged: bool
     reason: str
@@ -99,7 +100,7 @@ def labelers(
                 kind=raters[name].kind if raters else "human",
                 n=int(scores.n[number]),
                 agreement=_interval(votes, number),
-                tau=float(scores.tau[number]),
+                tau=None if np.isnan(scores.tau[number]) else float(scores.tau[number]),
                 weight=float(weights[number]),
                 flagged=flag,
                 reason=_reason(habits[name], float(scores.tau_upper[number])) if flag else "",
@@ -172,7 +173,7 @@ def _interval(votes: Votes, number: int) -> EvalResult:
     n = len(np.unique(clusters))
     if n < 2:
         # One comparison says nothing of the spread.
-        value = float(score[mine].mean()) if n else float("nan")
+        value = float(score[mine].mean()) if n else 0.5
         return EvalResult("pair agreement", value, 0.0, 1.0, n)
     return mean_interval(
         score[mine].tolist(), clusters.tolist(), metric="pair agreement", resamples=2_000

@@ -76,7 +76,8 @@ def test_a_lone_rater_is_reported_without_agreement():
     rankings = [Ranking(f"p{n}", "ann", (("a",), ("b",))) for n in range(12)]
     [report] = labelers(rankings, {"ann": Rater("ann", "model")})
     assert (report.n, report.flagged, report.kind) == (0, False, "model")
-    assert (report.agreement.ci_low, report.agreement.ci_high) == (0.0, 1.0)
+    assert report.agreement.as_dict() == {"value": 0.5, "ci_low": 0.0, "ci_high": 1.0, "n": 0}
+    assert report.tau is None
 
 
 def test_weights_are_the_log_odds_of_a_prior_of_seven_in_ten():
