@@ -24,3 +24,25 @@ def shared() -> Path:
             pytest.fail(f"CI must have the shared data at {SHARED}")
         pytest.skip(f"real data is read from {SHARED}, which is not on this machine")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a small random causal model."""
+    from small_policies import save_llama
+
+    return save_llama(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="session")
+def small_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a small random encoder-decoder."""
+    from small_policies import save_small_t5
+
+    return save_small_t5(tmp_path_factory.mktemp("small_t5"))
+
+
+@pytest.fixture(params=["llama", "small_t5"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """Each kind of model in turn."""
+    return request.getfixturevalue(request.param)

@@ -71,7 +71,7 @@ def align(
     if reward is None:
         raise ConfigError(f"reward is required for method={config.method}; give reward=...")
     if config.method == "bon":
-        return _best_of(policy, prompts, reward, config, run, progress)
+        return _best_of(policy, prompts, reward, config, run=run, progress=progress)
     online(policy, prompts, reward, config, run=run, progress=progress)
     return policy
 
@@ -144,6 +144,7 @@ def _best_of(
     prompts: Sequence[Prompt],
     reward: RewardModel,
     config: AlignConfig,
+    *,
     run: Run | None,
     progress: Progress,
 ) -> Policy:
@@ -157,4 +158,14 @@ def _best_of(
         seed=config.seed,
         progress=progress,
     )
-    return sft(policy, winners, run=run, lr=config.lr, epochs=config.epochs)
+    return sft(
+        policy,
+        winners,
+        run=run,
+        lr=config.lr,
+        epochs=config.epochs,
+        batch=config.batch,
+        micro_batch=config.micro_batch,
+        seed=config.seed,
+        checkpoint_every=config.checkpoint.every,
+    )
