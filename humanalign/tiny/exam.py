@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from rouge_score.rouge_scorer import RougeScorer
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
+from transformers import T5ForConditionalGeneration as T5
 
 from humanalign.tiny import lessons, tasks, world
 from humanalign.tiny.insults import find, insult, remove
@@ -21,7 +22,7 @@ BATCH = 100
 
 @torch.no_grad()
 def answers(
-    model: PreTrainedModel,
+    model: T5,
     tokenizer: PreTrainedTokenizerBase,
     sources: Sequence[str],
     *,
@@ -34,7 +35,8 @@ def answers(
     how = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {}
     for i in range(0, len(sources), BATCH):
         read = tokenizer(list(sources[i : i + BATCH]), return_tensors="pt", padding=True)
-        ids = model.generate(
+        # The library's own protocol for `generate` asks for attributes that its models lack.
+        ids = model.generate(  # pyright: ignore[reportAttributeAccessIssue]
             input_ids=read.input_ids,
             attention_mask=read.attention_mask,
             max_new_tokens=64,
@@ -45,7 +47,7 @@ def answers(
 
 
 def exam(
-    model: PreTrainedModel,
+    model: T5,
     tokenizer: PreTrainedTokenizerBase,
     *,
     split: Split = "validation",
@@ -62,7 +64,7 @@ def exam(
 
 
 def summaries(
-    model: PreTrainedModel,
+    model: T5,
     tokenizer: PreTrainedTokenizerBase,
     *,
     split: Split,
@@ -91,7 +93,7 @@ def summaries(
 
 
 def judging(
-    model: PreTrainedModel,
+    model: T5,
     tokenizer: PreTrainedTokenizerBase,
     *,
     split: Split,
@@ -124,7 +126,7 @@ _FAULT = {"harmless": "rude", "faithful": "wrong"}
 
 
 def revising(
-    model: PreTrainedModel,
+    model: T5,
     tokenizer: PreTrainedTokenizerBase,
     *,
     split: Split,
@@ -150,7 +152,7 @@ def revising(
 
 
 def revise(
-    model: PreTrainedModel,
+    model: T5,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[str],
     drafts: Sequence[str],
@@ -171,7 +173,7 @@ def revise(
 
 
 def per_task(
-    model: PreTrainedModel,
+    model: T5,
     tokenizer: PreTrainedTokenizerBase,
     *,
     split: Split,

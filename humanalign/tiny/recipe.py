@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 from torch import distributed, nn
+from torch.multiprocessing.spawn import spawn
 from transformers import GenerationConfig, PreTrainedTokenizerFast, T5Config
 from transformers import T5ForConditionalGeneration as T5
 
@@ -56,26 +57,24 @@ class Recipe:
 def build(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> T5:
     """Return the untrained model."""
     torch.manual_seed(recipe.seed)
-    config = T5Config(
-        vocab_size=len(tokenizer),
-        d_model=recipe.width,
-        d_kv=recipe.width // recipe.heads,
-        d_ff=512,
-        num_layers=recipe.layers,
-        num_decoder_layers=recipe.layers,
-        num_heads=recipe.heads,
-        dropout_rate=0.0,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        decoder_start_token_id=tokenizer.pad_token_id,
-        tie_word_embeddings=True,
-    )
-    model = T5(config)
-    model.generation_config = GenerationConfig(
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        decoder_start_token_id=tokenizer.pad_token_id,
-    )
+    special = {
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "decoder_start_token_id": tokenizer.pad_token_id,
+    }
+    shape = {
+        "vocab_size": len(tokenizer),
+        "d_model": recipe.width,
+        "d_kv": recipe.width // recipe.heads,
+        "d_ff": 512,
+        "num_layers": recipe.layers,
+        "num_decoder_layers": recipe.layers,
+        "num_heads": recipe.heads,
+        "dropout_rate": 0.0,
+        "tie_word_embeddings": True,
+    }
+    model = T5(T5Config.from_dict(shape | special))
+    model.generation_config = GenerationConfig.from_dict(special)
     return model
 
 
@@ -143,7 +142,7 @@ def train(recipe: Recipe) -> None:
     if recipe.workers == 1:
         work(0, recipe)
     else:
-        torch.multiprocessing.spawn(work, (recipe,), nprocs=recipe.workers)
+        spawn(work, (recipe,), nprocs=recipe.workers)
 
 
 def work(rank: int, recipe: Recipe) -> None:
@@ -244,7 +243,7 @@ def save(model: T5, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
     half = T5(model.config)
     half.load_state_dict(model.state_dict())
     half.generation_config = model.generation_config
-    half.to(torch.float16).save_pretrained(out)
+    half.half().save_pretrained(out)
     tokenizer.save_pretrained(out)
 
 

@@ -57,7 +57,7 @@ def scene(number: int) -> Scene:
 
 
 def _fill(situation: Situation, rng: random.Random) -> dict[str, str]:
-    slots = dict(zip("ab", rng.sample(NAMES, 2), strict=True))
+    slots: dict[str, str] = dict(zip("ab", rng.sample(NAMES, 2), strict=True))
     for kind in dict.fromkeys(situation.slots.values()):
         same = [slot for slot, other in situation.slots.items() if other == kind]
         slots.update(zip(same, rng.sample(situation.fillers(same[0]), len(same)), strict=True))

@@ -1,13 +1,14 @@
 """The bundled world is large, the same everywhere, and its splits never meet."""
 
 import random
+import re
 from collections import Counter
 
 import pytest
 
 from humanalign.tiny import insults, world
 from humanalign.tiny.fillers import FILLERS, NAMES
-from humanalign.tiny.grammar import situations, slots_of
+from humanalign.tiny.grammar import any_of, situations, slots_of
 
 
 def test_there_are_at_least_thirty_situations_and_a_million_dialogues():
@@ -76,6 +77,19 @@ def test_a_dialogue_is_in_the_split_that_its_words_say_whatever_the_seed():
         for prompt in world.prompts(split, 50, seed=9):
             dialogue = prompt.text.split("\n\n")[1]
             assert world.split_of(dialogue) == split == prompt.split
+
+
+def test_a_dialogue_that_is_drawn_again_is_left_out(monkeypatch):
+    all_of_them = world.scene
+    monkeypatch.setattr(world, "scene", lambda number: all_of_them(number % 40))
+    drawn = [made.dialogue for made, _ in zip(world.scenes("train"), range(20), strict=False)]
+    assert len(set(drawn)) == 20
+
+
+def test_the_longest_of_two_words_is_read_first():
+    found = re.match(any_of(("half", "half past two")), "half past two")
+    assert found is not None
+    assert found[0] == "half past two"
 
 
 def test_a_shorter_draw_is_the_beginning_of_a_longer_one():
