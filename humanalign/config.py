@@ -121,6 +121,8 @@ def _read(path: Path) -> dict:
         tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"config file {path} does not exist; check the path") from None
+    except OSError as error:
+        raise ConfigError(f"config file {path} cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"config file {path} is not YAML: {' '.join(str(error).split())}"
