@@ -37,17 +37,15 @@ class Backbone(nn.Module):
 
     def __init__(self, model: PreTrainedModel, pooling: Pooling) -> None:
         super().__init__()
-        self.model, self.pooling = model.eval(), pooling
+        self.model: PreTrainedModel | PeftModel = model.eval()
+        self.pooling: Pooling = pooling
+        # The longest input, in tokens; None where positions are relative.
+        self.positions = position_count(model)
 
     @property
     def hidden_size(self) -> int:
         """D; T5 calls it d_model."""
         return self.model.config.hidden_size
-
-    @property
-    def positions(self) -> int | None:
-        """The longest input, in tokens; None where positions are relative."""
-        return position_count(self.model)
 
     def forward(self, tokens: TokenRows) -> Tensor:
         """[B, T] tokens -> [B, D]."""
@@ -132,4 +130,4 @@ def usual_pooling(config: PreTrainedConfig) -> Pooling:
 
 def save_backbone(backbone: Backbone, path: Path) -> None:
     """Write config.json and model.safetensors in the Hugging Face format."""
-    backbone.model.save_pretrained(path)
+    backbone.model.save_pretrained(str(path))

@@ -123,8 +123,8 @@ def load_classifier(
 
 def label_names(model: PreTrainedModel) -> list[str]:
     """The model's labels in the order of its logits."""
-    names = {int(key): str(value) for key, value in model.config.id2label.items()}
-    return [names[i] for i in range(model.config.num_labels)]
+    names = {int(key): str(value) for key, value in (model.config.id2label or {}).items()}
+    return [names[i] for i in sorted(names)]
 
 
 def position_count(model: PreTrainedModel) -> int | None:

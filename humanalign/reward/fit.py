@@ -78,7 +78,9 @@ def fit_reward(
     pairs, eval_pairs = split_pairs(pairs, eval_pairs)
     groups = group_by_prompt(pairs)
     _record(run, pairs, eval_pairs)
-    reward = LearnedReward.start(backbone, pooling=pooling, max_tokens=max_tokens, device=device)
+    reward = LearnedReward.start(
+        backbone, pooling=pooling, max_tokens=max_tokens, device=device, seed=seed
+    )
     _choose_trainable(reward, freeze_layers=freeze_layers, lora=lora, seed=seed)
     fit(
         run,
@@ -187,9 +189,20 @@ def _choose_trainable(
 
 
 def _trainer(reward: LearnedReward, *, lr: float, steps: int) -> Trainer:
-    """AdamW with decay .01 and a rate that falls linearly to 0: usual when BERT is fine-tuned."""
+    """AdamW as usual when BERT is fine-tuned: decay .01, a rate that falls linearly to 0.
+
+    eps 1e-8: PPO's 1e-5 is of the size of the backbone's gradients here and would damp them.
+    """
     trainable = {name: p for name, p in reward.named_parameters() if p.requires_grad}
-    return Trainer(trainable, lr=lr, weight_decay=0.01, total_steps=steps, schedule="linear")
+    return Trainer(
+        trainable,
+        lr=lr,
+        weight_decay=0.01,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        total_steps=steps,
+        schedule="linear",
+    )
 
 
 def _group(prompt: str, pairs: Sequence[PreferencePair]) -> Group:

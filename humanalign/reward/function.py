@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 from humanalign.errors import ConfigError, DataError, did_you_mean
 from humanalign.reward.scoring import check_rows, check_scores
@@ -46,7 +47,7 @@ def load_function(target: str) -> FunctionReward:
             f"reward: {where} has no function '{name}'; it has: {', '.join(known) or 'none'}"
             f"{did_you_mean(name, known)}"
         )
-    return FunctionReward(function, f"{where}:{name}")
+    return FunctionReward(cast(Score, function), f"{where}:{name}")
 
 
 def _from_file(path: Path) -> ModuleType:

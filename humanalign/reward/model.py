@@ -56,11 +56,13 @@ class LearnedReward(nn.Module):
         pooling: Pooling | None = None,
         max_tokens: int | None = None,
         device: str | None = None,
+        seed: int = 0,
     ) -> LearnedReward:
-        """A reward that scores everything 0: a pretrained backbone under a zero head.
+        """An untrained reward: a pretrained backbone under a random head, std 1/sqrt(D + 1).
 
-        `max_tokens` counts prompt and response together; by default 256, or the backbone's limit.
-        ConfigError when it is beyond that limit.
+        A head that starts at 0 holds the backbone's gradient back so long that small data never
+        gets through. `max_tokens` counts prompt and response together; by default 256, or the
+        backbone's limit. ConfigError when it is beyond that limit.
         """
         folder = locate(name)
         tokenizer, backbone = load_tokenizer(folder), load_backbone(folder, pooling=pooling)
@@ -68,7 +70,10 @@ class LearnedReward(nn.Module):
         if max_tokens is not None and limit is not None and max_tokens > limit:
             raise ConfigError(f"max_tokens: {name} reads at most {limit} tokens, got {max_tokens}")
         kept = max_tokens or min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
-        reward = cls(backbone, ScalarHead(backbone.hidden_size), Reader.of(tokenizer, kept))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            head = ScalarHead(backbone.hidden_size, zero=False)
+        reward = cls(backbone, head, Reader.of(tokenizer, kept))
         return reward.eval().to(device or "cpu")
 
     def forward(self, tokens: TokenRows) -> Tensor:

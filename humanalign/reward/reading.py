@@ -89,8 +89,10 @@ class Reader:
     @property
     def pad_id(self) -> int:
         """What fills masked positions; which token it is makes no difference."""
-        pad, eos = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
-        return pad if pad is not None else eos if eos is not None else 0
+        for known in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id):
+            if isinstance(known, int):
+                return known
+        return 0
 
     def rows(self, prompts: Sequence[str | None], responses: Sequence[str]) -> TokenRows:
         """Encode and right-pad a batch."""

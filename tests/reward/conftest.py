@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from . import tiny_models
+import tiny_models
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tiny_models
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.reward.classifier import load_classifier
-
-from . import tiny_models
 
 PROMPTS = ["you are bad !", "the w3", ""]
 TEXTS = ["w1 w2 good fine", "rude", "a w9 is . . w4 w5"]

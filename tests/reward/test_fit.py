@@ -83,7 +83,7 @@ def test_flipped_labels_mirror_the_accuracy(calm_encoder):
     right = fit_reward(calm_encoder, train, held_out, lr=1e-2, epochs=1, batch=8)
     wrong = fit_reward(calm_encoder, flipped(train), held_out, lr=1e-2, epochs=1, batch=8)
     assert right.accuracy.ci_low > 0.5
-    assert wrong.accuracy.value == pytest.approx(1 - right.accuracy.value, abs=CLOSE)
+    assert wrong.accuracy.ci_low < 1 - right.accuracy.value < wrong.accuracy.ci_high
 
 
 def test_each_completion_of_a_prompt_is_encoded_once():
@@ -163,11 +163,6 @@ def test_the_same_path_gives_back_the_finished_reward(encoder, tmp_path):
     first = fit_reward(encoder, pairs, run=tmp_path / "r", lr=1e-3, epochs=1, batch=8)
     again = fit_reward(encoder, pairs, run=tmp_path / "r", lr=1e-3, epochs=1, batch=8)
     assert again.score(["w1"], ["w2"]) == pytest.approx(first.score(["w1"], ["w2"]), abs=CLOSE)
-
-
-def test_a_scoreless_start_predicts_nothing(encoder):
-    reward = LearnedReward.start(encoder)
-    assert pair_accuracy(reward, simulated_pairs(5, seed=8)).value == 0.5
 
 
 def test_frozen_layers_keep_their_weights_and_the_rest_is_learned(encoder):

@@ -1,12 +1,11 @@
 """What a scorer sees of two texts: frame, truncation, padding."""
 
 import pytest
+from tiny_models import VOCABULARY, bert_tokenizer
 from transformers import AutoTokenizer
 
 from humanalign.errors import ConfigError
 from humanalign.reward.reading import Reader
-
-from .tiny_models import VOCABULARY, bert_tokenizer
 
 
 def words(reader: Reader, prompt: str | None, response: str) -> str:

@@ -82,7 +82,13 @@ def save_classifier(path: Path, labels: list[str], **changes: object) -> str:
 def save_t5(path: Path) -> str:
     torch.manual_seed(2)
     config = T5Config(
-        vocab_size=len(VOCABULARY), d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2
+        vocab_size=len(VOCABULARY),
+        d_model=32,
+        d_kv=16,
+        d_ff=64,
+        num_layers=2,
+        num_heads=2,
+        decoder_start_token_id=0,
     )
     T5ForConditionalGeneration(config).save_pretrained(path)
     words = tokenizer("$A </s>", "$A </s> $B </s>", pad_token="[PAD]", eos_token="</s>")
