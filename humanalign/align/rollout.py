@@ -114,7 +114,14 @@ def with_advantages(
 def _scores(
     reward: RewardModel, prompts: Sequence[str], texts: Sequence[str], device: torch.device
 ) -> Tensor:
-    scores = torch.tensor(reward.score(prompts, texts), dtype=torch.float32, device=device)
+    given = reward.score(prompts, texts)
+    try:
+        scores = torch.tensor(given, dtype=torch.float32, device=device)
+    except (TypeError, ValueError) as error:
+        raise RunError(
+            f"the reward gave {type(given).__name__} that is no list of numbers ({error}); "
+            "return one number per answer"
+        ) from None
     if scores.shape != (len(texts),) or not torch.isfinite(scores).all():
         raise RunError(
             f"the reward gave {list(scores.shape)} numbers for {len(texts)} answers, "
