@@ -76,13 +76,11 @@ def _free_slot(
     """The first slot (item_id, number, taken) that nobody holds or whose lease ran out."""
     here = and_(assignment.c.item_id == slot.c.item_id, assignment.c.slot == slot.c.number)
     lapsed = and_(assignment.c.answered_at.is_(None), assignment.c.lease_until <= now)
-    mine = select(assignment.c.item_id).where(assignment.c.rater_id == rater_id)
     judged = select(answer.c.item_id).where(answer.c.rater_id == rater_id)
     statement = (
         select(slot.c.item_id, slot.c.number, assignment.c.rater_id.label("taken"))
         .select_from(slot.join(item, item.c.id == slot.c.item_id).outerjoin(assignment, here))
         .where(or_(assignment.c.rater_id.is_(None), lapsed))
-        .where(slot.c.item_id.not_in(mine))
         .order_by(item.c.position, slot.c.number)
         .limit(1)
     )
