@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -31,18 +31,12 @@ class _Loader(yaml.SafeLoader):
     """YAML that reads 1e-5 as a number: the YAML 1.1 of PyYAML takes it for a string."""
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+# Tried after YAML's own patterns, so that 3 stays an integer.
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:\d[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\.inf|\.nan)$"),
     list("-+0123456789."),
 )
-# Integers must still win over the wider float pattern.
-for _first in "-+0123456789":
-    _Loader.yaml_implicit_resolvers[_first].sort(key=lambda r: r[0].endswith("float"))
 
 
 def load(kind: type[S], file: str | Path | None, overrides: Sequence[str]) -> S:
@@ -110,8 +104,7 @@ def _is_words(kind: type[Settings], key: str, text: str) -> bool:
         if fields is None or part not in fields.model_fields:
             return False
         annotation = fields.model_fields[part].annotation
-    choices = get_args(annotation) or (annotation,)
-    if str not in choices or set(choices) - {str, type(None)}:
+    if annotation not in (str, str | None):
         return False
     return text not in ("null", "~", "") and text[0] not in "\"'"
 

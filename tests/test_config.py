@@ -55,6 +55,15 @@ def test_words_are_taken_as_they_stand_where_only_text_fits():
     assert config.template == "Summarize:\n\n{dialogue}\n\nSummary:"
 
 
+def test_lists_and_mappings_of_text_are_still_read_as_yaml():
+    config = load(EvaluateConfig, None, ["model=a", "scorers={toxicity: 'hf:x?label=hate'}"])
+    assert config.scorers == {"toxicity": "hf:x?label=hate"}
+    lora = load(AlignConfig, None, ["model=a", "lora.targets=[q, v]"]).lora
+    assert lora.targets == ["q", "v"]
+    weighted = load(AlignConfig, None, ["model=a", "reward=[{reward: a, weight: 2}]"]).reward
+    assert weighted == [{"reward": "a", "weight": 2.0}]
+
+
 def test_null_and_quotes_keep_their_meaning_in_text():
     config = load(AlignConfig, None, ["model='a b'", "template=null", 'label="x\\ty"'])
     assert (config.model, config.template, config.label) == ("a b", None, "x\ty")

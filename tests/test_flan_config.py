@@ -88,7 +88,7 @@ def roberta(texts, tmp_path_factory) -> Path:
         label2id={"nothate": 0, "hate": 1},
     )
     model = RobertaForSequenceClassification(config)
-    # Hate is always the likelier label, so that "the best score of the list" would be the wrong one.
+    # Hate is always the likelier label, so that the first of a sorted list is wrong.
     model.classifier.out_proj.bias.data = torch.tensor([0.0, 50.0])
     model.save_pretrained(folder)
     return folder
