@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tiny_models
 import torch
 from small_policies import (
     BOS,
@@ -97,6 +98,17 @@ def test_padding_changes_nothing_whatever_its_side_amount_and_content(folder, le
     padded = policy.logprobs(wider(tokens, left, right))
     torch.testing.assert_close(padded[:, :width], policy.logprobs(tokens), **CLOSE)
     assert torch.equal(padded[:, width:], torch.zeros(len(tokens), right))
+
+
+@torch.no_grad()
+def test_absolute_positions_count_from_the_first_real_token(tmp_path):
+    # A rotary model cannot tell: only differences of positions reach it. GPT-2 can.
+    policy = Policy.load(tiny_models.save_causal(tmp_path))
+    tokens = policy.encode(PROMPTS, RESPONSES)
+    alone = [policy.encode([p], [r]) for p, r in zip(PROMPTS, RESPONSES, strict=True)]
+    together = policy.logprobs(tokens)
+    for row, mask, one in zip(together, tokens.response_mask, alone, strict=True):
+        torch.testing.assert_close(row[mask], policy.logprobs(one)[0], **CLOSE)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tiny_models
 import torch
 from scipy.stats import chisquare
 from small_policies import EOS, PROMPTS
@@ -63,6 +64,13 @@ def test_the_sampler_and_the_trainer_agree_on_every_logprob(folder, sampling, lo
         trained = policy.logprobs(drawn.tokens, sampling)
     assert torch.isfinite(drawn.logprobs).all()
     torch.testing.assert_close(drawn.logprobs, trained, **CLOSE)
+
+
+def test_the_sampler_counts_absolute_positions_as_the_trainer_does(tmp_path):
+    policy = Policy.load(tiny_models.save_causal(tmp_path))
+    drawn = sample(policy, PROMPTS * 4, Sampling(max_new_tokens=10), generator=seeded())
+    with torch.no_grad():
+        torch.testing.assert_close(drawn.logprobs, policy.logprobs(drawn.tokens), **CLOSE)
 
 
 def test_ignoring_eos_writes_every_token_and_never_eos(folder):
