@@ -46,14 +46,23 @@ def test_the_highest_value_is_drawn_highest_and_the_last_one_rightmost():
 
 def test_grid_labels_stand_where_their_values_are():
     """The label's height must be that of a point with the label's value."""
-    drawn = curve("c", "Clipped", "", [1, 2], [0.09, 0.18])
-    labels = re.findall(r'y="([\d.]+)" text-anchor="end">([\d.]+)</text>', str(drawn.svg))
+    drawn = curve("c", "Clipped", "", [1, 2], [0.08, 0.19])
+    labels = re.findall(r'y="([\d.]+)" text-anchor="end">(0\.\d+)</text>', str(drawn.svg))
     (_, low, _, y_low), (_, high, _, y_high) = drawn.points
     assert len(labels) >= 3
-    for y, label in labels[:-1] if labels[-1][1] == "2" else labels:
+    for y, label in labels:
         expected = y_low + (float(label) - low) * (y_high - y_low) / (high - low)
         # 3.5 units down, so that the middle of the digits stands at the line
         assert float(y) - 3.5 == pytest.approx(expected, abs=0.3)
+
+
+def test_the_thick_line_is_the_running_mean():
+    drawn = curve("c", "Reward", "", range(60), [0.0, 1.0] * 30)
+    heights = {value: y for _, value, _, y in drawn.points}
+    thick = re.search(r'class="line" points="([^"]+)"', str(drawn.svg)).group(1).split()
+    # four steps, two of them 0 and two 1: the middle of the line lies half way
+    half = (heights[0.0] + heights[1.0]) / 2
+    assert float(thick[30].split(",")[1]) == pytest.approx(half, abs=0.15)
 
 
 def test_a_long_curve_is_thinned_to_means():
@@ -87,6 +96,8 @@ def test_bars_of_both_sides_share_one_scale():
     }
     assert tall["before"][0] == pytest.approx(2 * tall["after"][0], abs=0.15)
     assert tall["after"][-1] == pytest.approx(96.0)
+    feet = re.findall(r'class="before"[^/]*? y="([\d.]+)"[^/]*? height="([\d.]+)"', svg)
+    assert all(float(y) + float(height) == pytest.approx(120.0, abs=0.11) for y, height in feet)
     assert sum(h > 0 for h in tall["before"]) == 2
 
 

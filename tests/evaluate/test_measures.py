@@ -23,9 +23,10 @@ def test_toxicity_by_hand():
     assert (found.samples, found.mean.n) == (2, 3)
 
 
-def test_logits_are_refused_as_toxicity():
-    with pytest.raises(DataError, match=r"score -1\.5 is not a probability"):
-        toxicity([0.2, -1.5])
+@pytest.mark.parametrize("logit", [-1.5, 1.5])
+def test_logits_are_refused_as_toxicity(logit):
+    with pytest.raises(DataError, match=f"score {logit} is not a probability"):
+        toxicity([0.2, logit])
 
 
 def test_rouge_by_hand():
@@ -37,8 +38,8 @@ def test_rouge_by_hand():
 
 
 def test_english_rouge_is_the_published_scorers():
-    text = "#Person1#'s asking_for 3 tickets, running LATE; they're sold-out at 7:30!"
-    reference = "Person1 asked for three tickets and ran late. They are sold out."
+    text = "#Person1#'s asking_for 3 tickets, running LATE; they're sold-out at 7:30! It was gas"
+    reference = "Person1 asked for three tickets and ran late. They are sold out. It wa ga."
     theirs = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True).score(reference, text)
     assert {k: [v.fmeasure] for k, v in theirs.items()} == rouge([text], [reference])
 
@@ -95,6 +96,7 @@ def test_win_rate_of_rankings_by_hand():
     rankings = [
         Ranking("q1", "ann", (("new1",), ("old1",))),
         Ranking("q1", "bob", (("new1", "old1"),)),
+        Ranking("q1", "cem", (("new1",), ("old1",))),
         Ranking("q2", "ann", (("old2",),), rejected=("new2",)),
         Ranking("q3", "bob", (), rejected=("old3", "new3")),
     ]
@@ -104,7 +106,7 @@ def test_win_rate_of_rankings_by_hand():
         after={"new1", "new2", "new3"},
         prompt_of={"q1": "p1", "q2": "p2", "q3": "p3"},
     )
-    assert result.value == pytest.approx((1 + 0.5 + 0 + 0.5) / 4)
+    assert result.value == pytest.approx((1 + 0.5 + 1 + 0 + 0.5) / 5)
     assert result.n == 3
 
 
@@ -126,6 +128,10 @@ def test_the_phrase_that_grew_most_is_named_first():
 def test_a_phrase_that_became_rarer_is_not_named():
     phrases = grown(["a b c"] * 3 + ["a b"], ["a b"] * 9)
     assert [g.phrase for g in phrases] == ["b c"]
+
+
+def test_a_phrase_said_twice_is_chance():
+    assert grown(["a b", "a b"], ["c d"]) == ()
 
 
 def test_symptoms_by_hand():

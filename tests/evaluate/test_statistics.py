@@ -1,5 +1,7 @@
 """The statistics against scipy, hand values and simulation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -53,6 +55,14 @@ def test_the_interval_of_a_relative_reduction_is_scipys_bca():
     assert isinstance(result, EvalResult)
     assert result.value == pytest.approx(1 - AFTER.mean() / BEFORE.mean())
     assert (result.ci_low, result.ci_high) == pytest.approx(tuple(expected), abs=2e-3)
+
+
+def test_few_skewed_scores_get_scipys_corrections_for_bias_and_skew():
+    scores = np.random.default_rng(5).lognormal(0, 1.5, 20)
+    # Eight seeds together and ten times the draws over there take the noise out of the ends.
+    low = np.mean([mean("score", scores, seed=seed).ci_low for seed in range(8)])
+    found = stats.bootstrap((scores,), np.mean, method="BCa", n_resamples=100_000, rng=1)
+    assert low == pytest.approx(found.confidence_interval.low, abs=0.025)
 
 
 def test_intervals_of_clustered_scores_cover_the_truth_as_often_as_they_claim():
@@ -112,6 +122,15 @@ def test_the_sign_flip_test_counts_all_flips_of_a_few_prompts():
     assert sign_flip_p([0, 0, 0], [1, 2, -3]) == 1.0
 
 
+def test_rounding_does_not_break_a_tie_of_the_sign_flip_test():
+    whole = np.array([1, -1, 3, -3, 2])
+    assert sign_flip_p(np.zeros(5), whole / 10) == sign_flip_p(np.zeros(5), whole)
+
+
+def test_p_is_never_zero():
+    assert sign_flip_p(np.zeros(500), np.ones(500)) == 1 / 10_001
+
+
 def test_the_sign_flip_test_agrees_with_scipy_on_many_prompts():
     before = RNG.normal(0, 1, 60)
     after = before + RNG.normal(0.25, 1, 60)
@@ -159,6 +178,10 @@ def test_a_share_of_several_answers_a_prompt_counts_prompts():
     assert result.ci_high - result.ci_low == pytest.approx(2 * 1.96 * (0.25 / 40) ** 0.5, abs=0.03)
 
 
+def test_a_share_counts_every_answer_of_a_prompt():
+    assert proportion("share", [[True, False], [False, False], [True, True]]).value == 3 / 6
+
+
 def test_an_interval_needs_two_prompts():
     with pytest.raises(DataError, match="at least 2 prompts, got 1"):
         mean("score", [[1.0, 2.0]])
@@ -179,6 +202,12 @@ def test_improved_is_not_said_where_the_interval_covers_zero():
     paired = compare("score", before, before[::-1] + 0.05)
     assert paired.difference.ci_low < 0 < paired.difference.ci_high
     assert paired.verdict == "no difference shown"
+
+
+def test_a_small_p_alone_is_not_a_finding():
+    wide = EvalResult("score", 0.2, -0.1, 0.5, 40)
+    paired = compare("score", BEFORE, AFTER)
+    assert replace(paired, difference=wide, p_holm=0.001).verdict == "no difference shown"
 
 
 def test_improved_follows_the_good_direction():
