@@ -110,10 +110,9 @@ class PreferConfig(Settings):
     raters: Literal["store", "simulated"] = Field(
         "store", description="those in the store, or first let the bundled world's labelers rank"
     )
-    consensus: Literal["borda", "kemeny", "none"] = "borda"
+    consensus: Literal["borda", "kemeny", "bradley-terry", "none"] = "borda"
     ties: Literal["drop", "soft"] = "drop"
     rejected: Literal["drop", "lose"] = Field("drop", description="F: leave out, or below all")
-    test_share: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="prompts held out")
     seed: int = 0
 
 
@@ -136,8 +135,8 @@ class PairsConfig(Settings):
     store: str | None = Field("feedback.db", description="rankings to turn into pairs")
     pairs: str | None = Field(None, description="or a pairs file to convert")
     out: str = Field(description="file to write; the suffix says jsonl, csv or parquet")
-    format: str = Field("preference", description="preference, hh, unpaired, rich ...")
-    consensus: Literal["borda", "kemeny", "none"] = "borda"
+    format: str = Field("preference", description="preference, conversation, hh or unpaired")
+    consensus: Literal["borda", "kemeny", "bradley-terry", "none"] = "borda"
 
 
 class RewardConfig(Settings):

@@ -16,7 +16,7 @@ SPLITS |= {"val": "validation", "test": "test"}
 
 
 class PromptSet(list[Prompt]):
-    """Prompts with their parts: a `split` column decides, else a hash of the text (80/10/10)."""
+    """Prompts with their parts: a `split` column decides, else a hash holds out one in five."""
 
     @property
     def train(self) -> list[Prompt]:
@@ -98,7 +98,7 @@ def _prompt(
         messages=messages,
         reference=answer if isinstance(answer, str) else None,
         source=str(row.get("source", "")),
-        split=_split(row, text),
+        split=_split(row, text, messages),
         fields={k: str(v) for k, v in row.items() if k not in used and v is not None},
     )
 
@@ -114,10 +114,10 @@ def _messages(value: object, where: str) -> tuple[tuple[str, str], ...]:
         ) from None
 
 
-def _split(row: Mapping, text: str) -> Split:
+def _split(row: Mapping, text: str, messages: tuple[tuple[str, str], ...]) -> Split:
     if row.get("split"):
         return _split_name(str(row["split"]))
-    return split_of(Prompt(text).id, test=0.1, validation=0.1)
+    return split_of(Prompt(text, messages).id)
 
 
 def _split_name(name: str) -> Split:

@@ -7,7 +7,6 @@ prompt is on both sides.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,9 +14,8 @@ from itertools import combinations
 from humanalign.errors import DataError, did_you_mean
 from humanalign.prefer.consensus import Consensus
 from humanalign.prefer.votes import levels
-from humanalign.types import PreferencePair, Prompt, Ranking, Split
+from humanalign.types import PreferencePair, Prompt, Ranking, Split, split_of
 
-TEST_SHARE = 0.2
 TIES = ("drop", "soft")
 REJECTS = ("drop", "lose")
 
@@ -30,15 +28,9 @@ class Texts:
     answers: Mapping[str, str]
 
 
-def split_of(prompt_id: str, test: float = TEST_SHARE) -> Split:
-    """The split of a prompt by its id's hash: the same for ever, whatever else is in the store."""
-    digest = hashlib.sha256(f"split {prompt_id}".encode()).digest()
-    return "test" if int.from_bytes(digest[:8], "big") < test * 2**64 else "train"
-
-
-def prompt_split(prompt: Prompt, test: float = TEST_SHARE) -> Split:
+def prompt_split(prompt: Prompt) -> Split:
     """The prompt's own split where its file set one apart, else `split_of` its id."""
-    return prompt.split if prompt.split != "train" else split_of(prompt.id, test)
+    return prompt.split if prompt.split != "train" else split_of(prompt.id)
 
 
 def pairs_of(

@@ -52,7 +52,7 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
     texts = store.texts()
     ai = [r.id for r in raters.values() if r.kind != "human"]
     pairs = pairs_of(agreed, texts, ties=config.ties, rejects=config.rejected, ai=ai)
-    split = {p.id: prompt_split(p, config.test_share) for p in texts.prompts.values()}
+    split = {p.id: prompt_split(p) for p in texts.prompts.values()}
     for part in ("train", "test"):
         rows = [asdict(p) for p in pairs if (split[p.prompt_id] == "train") == (part == "train")]
         run.record(f"pairs.{part}", rows)

@@ -6,8 +6,8 @@ import pytest
 
 from humanalign.errors import DataError
 from humanalign.prefer.consensus import Consensus
-from humanalign.prefer.pairs import Texts, pairs_of, prompt_split, split_of
-from humanalign.types import Prompt, Ranking, Rater
+from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
+from humanalign.types import Prompt, Ranking, Rater, split_of
 from prefer.ballots import filled
 
 PROMPT = Prompt("Say something.")
@@ -79,7 +79,7 @@ def test_a_fifth_of_the_prompts_is_for_testing_and_stays_so():
 
 
 def test_a_prompt_that_its_file_set_apart_never_comes_into_training():
-    assert prompt_split(Prompt("x", split="test"), test=0.0) == "test"
+    assert prompt_split(Prompt("x", split="test")) == "test"
     assert prompt_split(Prompt("x", split="validation")) == "validation"
 
 
