@@ -255,9 +255,9 @@ def test_a_keyboard_interrupt_in_a_stage_is_130(align, capfd, monkeypatch):
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("humanalign.align.online._Loop.train", interrupt)
     capfd.readouterr()
-    assert run([*align, "--run", "r"]) == 130
+    with monkeypatch.context() as broken:
+        broken.setattr("humanalign.align.online._Loop.train", interrupt)
+        assert run([*align, "--run", "r"]) == 130
     assert "interrupted" in capfd.readouterr().err
-    monkeypatch.undo()
     assert run([*align, "--run", "r"]) == 0
