@@ -29,7 +29,7 @@ fast: install  ## the tests that take seconds
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/basedpyright
 
 system:  ## Debian packages: Chromium, which the browser tests drive (needs root)
 	apt-get update -q && apt-get install -y -q chromium chromium-driver

@@ -173,7 +173,7 @@ def _sentence(kind: type[Settings], error: ValidationError) -> str:
         key = ".".join(p for p in path if not p.endswith("]") and p not in ("str", "float", "int"))
         return f"{key}: expected {EXPECTED[fault['type']]}, got {seen!r}"
     if fault["type"] == "literal_error":
-        choices = fault["ctx"]["expected"].replace("'", "")
+        choices = fault.get("ctx", {})["expected"].replace("'", "")
         return f"{key}: expected {choices}, got {seen!r}"
     message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     return f"{key}: {message}, got {seen!r}" if key else message

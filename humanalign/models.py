@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -64,7 +64,8 @@ class Policy:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.name = name
-        self._reference: nn.Module | str | None = None
+        self._reference: Literal["off", "snapshot", "copy"] | None = None
+        self._frozen: nn.Module | None = None  # the copy, where all weights are trained
         self.logits_hook: LogitsHook | None = None  # steers sampling, e.g. by ILQL's heads
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token  # harmless: masks come from lengths
@@ -137,7 +138,12 @@ class Policy:
     @property
     def eos_ids(self) -> tuple[int, ...]:
         """The token ids that end an answer: the tokenizer's EOS."""
-        return (self.tokenizer.eos_token_id,)
+        return (cast(int, self.tokenizer.eos_token_id),)
+
+    @property
+    def pad_id(self) -> int:
+        """What fills masked positions; it may equal EOS."""
+        return cast(int, self.tokenizer.pad_token_id)
 
     @property
     def context_length(self) -> int | None:
@@ -158,9 +164,10 @@ class Policy:
         if not prompt.messages or not self.tokenizer.chat_template:
             return prompt.text
         messages = [{"role": role, "content": content} for role, content in prompt.messages]
-        return self.tokenizer.apply_chat_template(
+        text = self.tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True
         )
+        return str(text)
 
     def encode(
         self,
@@ -182,13 +189,13 @@ class Policy:
             answers = [
                 self.tokenizer(r, add_special_tokens=False).input_ids + eos for r in responses
             ]
-        pad = self.tokenizer.pad_token_id
+        pad = self.pad_id
         return Tokens(*pad_rows(rows, pad, left=True), *pad_rows(answers, pad, left=False)).to(
             self.device
         )
 
     def _prompt_ids(self, text: str) -> list[int]:
-        bos = self.tokenizer.bos_token
+        bos = cast(str | None, self.tokenizer.bos_token)
         # A chat template writes BOS itself; a second one would be a prompt nobody trained on.
         special = not (bos and text.startswith(bos))
         return self.tokenizer(text, add_special_tokens=special).input_ids
@@ -210,7 +217,7 @@ class Policy:
             return
         longest = max(range(len(rows)), key=lambda i: len(rows[i]), default=0)
         if rows and len(rows[longest]) > room:
-            start = self.tokenizer.decode(rows[longest][:12], skip_special_tokens=True)
+            start = self.tokenizer.decode(list(rows[longest][:12]), skip_special_tokens=True)
             raise DataError(
                 f"a prompt of {len(rows[longest])} tokens ({start!r} ...) is longer than the "
                 f"{room} that {self.name} can read besides its answer; shorten it, or set "
@@ -270,7 +277,8 @@ class Policy:
         cheaper. All weights: a frozen copy.
         """
         if not self.has_adapter:
-            self._reference = copy.deepcopy(self.model).requires_grad_(False)
+            self._frozen = copy.deepcopy(self.model).requires_grad_(False)
+            self._reference = "copy"
         elif all(not p.any() for n, p in self.trainable().items() if "lora_B" in n):
             self._reference = "off"
         else:
@@ -305,7 +313,7 @@ class Policy:
                 finally:
                     self.adapter.set_adapter("default")
             else:
-                live, self.model = self.model, self._reference
+                live, self.model = self.model, cast(nn.Module, self._frozen)
                 try:
                     yield self
                 finally:

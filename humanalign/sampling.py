@@ -50,15 +50,15 @@ def sample(
     next_logits = step(policy, tokens)
     eos = torch.tensor(policy.eos_ids, device=policy.device)
     alive = torch.ones(len(tokens), dtype=torch.bool, device=policy.device)
-    token: Tensor | None = None
+    token = None
     columns: list[tuple[Tensor, Tensor, Tensor]] = []  # (token, its log-prob, was the row alive)
     for _ in range(sampling.max_new_tokens):
         logits, hidden = next_logits(token)
         if policy.logits_hook is not None:
             logits = policy.logits_hook(logits, hidden)
         logits = warp(logits, sampling, policy.eos_ids)
-        token = _draw(logits, sampling, generator)
-        token = torch.where(alive, token, policy.tokenizer.pad_token_id)
+        drawn = _draw(logits, sampling, generator)
+        token = torch.where(alive, drawn, policy.pad_id)
         columns.append((token, chosen_logprobs(logits, token), alive))
         alive = alive & ~torch.isin(token, eos)
         if not alive.any():
@@ -160,7 +160,7 @@ def _gather(policy: Policy, tokens: Tokens, columns: list, alive: Tensor) -> Sam
     lengths = mask.sum(1).tolist()
     finished = [not a for a in alive.tolist()]
     texts = [
-        policy.tokenizer.decode(row[:n], skip_special_tokens=True).strip()
+        str(policy.tokenizer.decode(row[:n], skip_special_tokens=True)).strip()
         for row, n in zip(ids.tolist(), lengths, strict=True)
     ]
     full = Tokens(tokens.prompt_ids, tokens.prompt_mask, ids, mask)

@@ -106,6 +106,7 @@ class Trainer:
         if count <= 0 or not parameters:
             return 0.0  # nothing to learn from: Adam must not step on zeros
         for p in parameters:
+            assert p.grad is not None
             p.grad.div_(count)
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm or math.inf)
         if not math.isfinite(total) or not torch.isfinite(norm):

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -96,7 +96,7 @@ def ilql(
 
 
 def scored_loss(
-    policy: Policy, heads: IlqlHeads, rows: Sequence[Scored], params: Mapping[str, Value]
+    policy: Policy, heads: IlqlHeads, rows: Sequence[Scored], params: Mapping[str, float]
 ) -> Loss:
     """The ILQL loss of a micro-batch, summed over response tokens; its count is those tokens."""
     tokens = policy.encode([row.prompt for row in rows], [row.completion for row in rows])
@@ -164,9 +164,9 @@ def load_steered(
     return policy
 
 
-def _params(objective: Mapping[str, Value]) -> dict[str, Value]:
+def _params(objective: Mapping[str, Value]) -> dict[str, float]:
     try:
-        return check("ilql", "ilql", objective)
+        return cast(dict[str, float], check("ilql", "ilql", objective))  # the check knows each type
     except ValueError as error:
         raise ConfigError(f"objective: {error}") from None
 

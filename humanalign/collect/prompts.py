@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from humanalign.errors import DataError
 from humanalign.hub import ask_cache_if_offline
@@ -138,4 +139,4 @@ def _hub_rows(name: str, split: str | None) -> list[dict]:
         raise DataError(
             f"'{name}' is neither a file here nor a data set that the hub gives ({reason})"
         ) from error
-    return [{**row, "split": split or "train"} for row in data]
+    return [{**cast(dict, row), "split": split or "train"} for row in data]

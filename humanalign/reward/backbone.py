@@ -58,7 +58,7 @@ class Backbone(nn.Module):
         alpha = 2 * lora.rank if lora.alpha is None else lora.alpha
         config = LoraConfig(
             r=lora.rank,
-            lora_alpha=alpha,
+            lora_alpha=alpha,  # type: ignore[arg-type]  (floats scale as well)
             lora_dropout=lora.dropout,
             target_modules=list(lora.targets) or "all-linear",
         )

@@ -24,7 +24,7 @@ from humanalign.reward.backbone import Pooling
 from humanalign.reward.model import LearnedReward
 from humanalign.run import Run
 from humanalign.train import Loss, Trainer, fit
-from humanalign.types import EvalResult, PreferencePair
+from humanalign.types import EvalResult, PreferencePair, RewardModel
 
 # One prompt in five is held out where no evaluation pairs are given.
 HELD_OUT = 5
@@ -163,7 +163,7 @@ def pair_loss(reward: LearnedReward, groups: Sequence[Group], *, margin: float =
 
 
 def pair_accuracy(
-    reward: LearnedReward, pairs: Sequence[PreferencePair], *, seed: int = 0
+    reward: RewardModel, pairs: Sequence[PreferencePair], *, seed: int = 0
 ) -> EvalResult:
     """How often the chosen answer scores higher (equal scores: 1/2), 95 % interval by prompt."""
     texts = list(dict.fromkeys((p.prompt, t) for p in pairs for t in (p.chosen, p.rejected)))
