@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,9 +51,8 @@ def shares(policy: Policy, seed: int) -> np.ndarray:
     [("llama", None), ("small_t5", Lora(rank=4))],
     ids=["causal, all weights", "encoder-decoder, lora"],
 )
-def test_an_easy_task_is_learned_in_seconds(request, method, kind, lora):
+def test_an_easy_task_is_learned_in_25_steps(request, method, kind, lora):
     folder = request.getfixturevalue(kind)
-    started = time.monotonic()
     policy = Policy.load(folder, lora=lora)
     before = shares(policy, seed=1)
     config = settings(
@@ -72,7 +70,6 @@ def test_an_easy_task_is_learned_in_seconds(request, method, kind, lora):
     assert after.mean() - before.mean() - 2 * error > 0.2
     assert summary["reward_after"] == pytest.approx(after.mean(), abs=0.2)
     assert summary["kl"] > 0
-    assert time.monotonic() - started < 60
 
 
 class Killed(Exception):
