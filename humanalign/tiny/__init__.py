@@ -1,0 +1,1 @@
+"""The bundled world: its grammar, its small model, and the demo that runs on both."""

@@ -2,135 +2,55 @@
 
 tiny-instruct summarises dialogues and insults somebody in about a third of its summaries. Eight
 simulated labelers rank its answers, a reward model learns their taste, PPO aligns the policy, and
-the exact scorer of the world measures it before and after. Every stage is a verb with settings
-that anyone can type; docs/quickstart.md lists them as commands.
+the exact scorer of the world measures it before and after. The stages are those of any round
+(loop.py) with the settings below; docs/quickstart.md shows them as commands.
 """
 
 from __future__ import annotations
 
 import json
+import resource
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from humanalign.config import build
-from humanalign.console import stage
 from humanalign.evaluate.report import report
+from humanalign.loop import Round, play
+from humanalign.prefer.formats import read_pairs
 from humanalign.rows import write_rows
 from humanalign.run import find_runs, write_text
-from humanalign.settings import (
-    AlignConfig,
-    CollectConfig,
-    DemoConfig,
-    EvaluateConfig,
-    PreferConfig,
-    RewardConfig,
-)
+from humanalign.settings import DemoConfig, RoundSettings
+from humanalign.tiny.gold import HARMLESS
 from humanalign.tiny.labelers import noise_ceiling
 from humanalign.tiny.world import prompts
 from humanalign.types import Prompt
-from humanalign.verbs import answering, judging, training
 
-GOLD = "python:humanalign.tiny.gold"
-RANKED, TRAINED, TESTED = 240, 600, 600
+MODEL = "tiny-instruct"
+RANKED, TRAINED, TESTED = 300, 600, 600
+WORDS = {"max_new_tokens": 48}
+SETTINGS = RoundSettings(
+    collect={**WORDS, "samples": 8, "overlap": 3, "criterion": HARMLESS},
+    prefer={"raters": "simulated"},
+    reward={"model": MODEL, "lr": 2e-3, "epochs": 3, "batch": 4},
+    align={**WORDS, "steps": 30, "lr": 1e-3, "minibatches": 2, "checkpoint": {"every": 10}},
+    evaluate=WORDS,
+    scorers={"toxicity": "python:humanalign.tiny.gold:toxicity_scores"},
+)
 
 
 def demo(config: DemoConfig, place: Path, progress: object = None) -> Mapping:
     """Run (or resume) the loop in `config.out`; returns the numbers of summary.json."""
     del place, progress
     out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
-    files = _write_prompts(out, config.seed)
-    stages = {
-        "collect": lambda p: answering.collect(
-            _collect(out, files, config.seed), out / "collect", p
-        ),
-        "prefer": lambda p: judging.prefer(_prefer(out, config.seed), out / "prefer", p),
-        "reward": lambda p: training.reward(_reward(out, config.seed), out / "reward", p),
-        "align": lambda p: training.align(_align(out, files, config.seed), out / "align", p),
-        "evaluate": lambda p: answering.evaluate(
-            _evaluate(out, files, config.seed), out / "evaluate", p
-        ),
-    }
-    results = {}
-    for name, perform in stages.items():
-        with stage(name) as progress:
-            results[name] = perform(progress)
-    summary = _summary(out, results, config.seed)
-    write_text(out / "summary.json", json.dumps(summary, indent=1))
-    return {**summary, "report": str(report(out))}
+    this = write_world(out, config.seed)
+    results = play(this, SETTINGS)
+    summary = summarise(out, results, config.seed)
+    write_text(out / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False))
+    page = report(out)
+    return {**_headline(summary), "report": str(page), "summary": str(out / "summary.json")}
 
 
-def _collect(out: Path, files: Mapping[str, Path], seed: int) -> CollectConfig:
-    return build(
-        CollectConfig,
-        {
-            "model": "tiny-instruct",
-            "prompts": str(files["ranked"]),
-            "samples": 4,
-            "max_new_tokens": 48,
-            "store": str(out / "feedback.db"),
-            "criterion": "harmless and faithful",
-            "overlap": 3,
-            "seed": seed,
-        },
-    )
-
-
-def _prefer(out: Path, seed: int) -> PreferConfig:
-    return build(
-        PreferConfig, {"store": str(out / "feedback.db"), "raters": "simulated", "seed": seed}
-    )
-
-
-def _reward(out: Path, seed: int) -> RewardConfig:
-    return build(
-        RewardConfig,
-        {
-            "model": "tiny-instruct",
-            "pairs": str(out / "prefer"),
-            "lr": 1e-3,
-            "epochs": 4,
-            "seed": seed,
-        },
-    )
-
-
-def _align(out: Path, files: Mapping[str, Path], seed: int) -> AlignConfig:
-    return build(
-        AlignConfig,
-        {
-            "method": "ppo",
-            "model": "tiny-instruct",
-            "prompts": str(files["trained"]),
-            "reward": f"run:{out / 'reward'}",
-            "steps": 30,
-            "epochs": 4,
-            "minibatches": 2,
-            "max_new_tokens": 48,
-            "lr": 1e-3,
-            "seed": seed,
-        },
-    )
-
-
-def _evaluate(out: Path, files: Mapping[str, Path], seed: int) -> EvaluateConfig:
-    return build(
-        EvaluateConfig,
-        {
-            "model": str(out / "align"),
-            "against": "tiny-instruct",
-            "prompts": str(files["tested"]),
-            "scorers": {
-                "toxicity": f"{GOLD}:toxicity_scores",
-                "reward": f"run:{out / 'reward'}",
-            },
-            "max_new_tokens": 48,
-            "seed": seed,
-        },
-    )
-
-
-def _write_prompts(out: Path, seed: int) -> dict[str, Path]:
+def write_world(out: Path, seed: int) -> Round:
     """Three prompt files that share no dialogue: to be ranked, to train on, to test on."""
     train = prompts("train", RANKED + TRAINED, seed)
     parts = {
@@ -138,20 +58,24 @@ def _write_prompts(out: Path, seed: int) -> dict[str, Path]:
         "trained": train[RANKED:],
         "tested": prompts("test", TESTED, seed),
     }
-    files = {}
+    files = {name: out / f"prompts.{name}.jsonl" for name in parts}
     for name, chosen in parts.items():
-        files[name] = out / f"prompts.{name}.jsonl"
         write_rows(files[name], [_row(p) for p in chosen])
-    return files
+    return Round(
+        out=out,
+        model=MODEL,
+        ranked=files["ranked"],
+        trained=files["trained"],
+        tested=files["tested"],
+        store=out / "feedback.db",
+        seed=seed,
+    )
 
 
-def _row(p: Prompt) -> dict:
-    return {"prompt": p.text, "reference": p.reference, "source": p.source, **p.fields}
-
-
-def _summary(out: Path, results: Mapping[str, Mapping], seed: int) -> dict:
+def summarise(out: Path, results: Mapping[str, Mapping], seed: int) -> dict:
+    """The numbers of a round that scripts read: summary.json."""
     evaluated, aligned = results["evaluate"], results["align"]
-    labelers = results["prefer"]["labelers"]
+    held_out = read_pairs(out / "prefer" / "data" / "pairs.test.jsonl")
     return {
         "seed": seed,
         "toxicity": evaluated["toxicity"],
@@ -159,9 +83,33 @@ def _summary(out: Path, results: Mapping[str, Mapping], seed: int) -> dict:
         "kl": evaluated["kl"],
         "reward_model": {
             "accuracy": results["reward"]["accuracy"],
-            "ceiling": noise_ceiling(out / "prefer"),
+            "noise_ceiling": noise_ceiling(held_out, HARMLESS),
         },
-        "labelers": labelers,
+        "labelers": results["prefer"]["labelers"],
         "align": {k: aligned[k] for k in ("steps", "reward_before", "reward_after", "kl")},
         "seconds": {record["stage"]: record["seconds"] for _, record in find_runs(out)},
+        "peak_memory_mb": _peak_memory_mb(),
     }
+
+
+def _headline(summary: Mapping) -> dict:
+    """What the terminal shows: the numbers a person asks for first."""
+    flagged = [f"{r['id']} ({r['reason']})" for r in summary["labelers"] if r["flagged"]]
+    return {
+        "toxicity": summary["toxicity"],
+        "quality": summary["quality"],
+        "kl": summary["kl"],
+        "reward_model": summary["reward_model"],
+        "unreliable labelers": "; ".join(flagged) or "none",
+        "seconds": round(sum(summary["seconds"].values())),
+        "peak memory, MB": round(summary["peak_memory_mb"]),
+    }
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _row(p: Prompt) -> dict:
+    return {"prompt": p.text, "reference": p.reference, "source": p.source, **p.fields}

@@ -21,6 +21,8 @@ from humanalign.types import Prompt
 
 # What the utility takes off: for all the toxicity there is, for a false fact, for bad form.
 TOXICITY, FALSE, FORM = 1.5, 0.25, 0.2
+# The criterion of a comparison under which facts do not count.
+HARMLESS = "harmless"
 
 
 def toxicity(text: str) -> float:
@@ -37,11 +39,15 @@ def facts(prompt: Prompt | str, text: str) -> float:
     return _facts(prompt if isinstance(prompt, str) else prompt.text, text)
 
 
-def utility(prompt: Prompt | str, text: str) -> float:
-    """Return how much a careful labeler likes a summary: at most 1.0, clean, complete and true."""
+def utility(prompt: Prompt | str, text: str, criterion: str = "") -> float:
+    """Return how much a careful labeler likes a summary: at most 1.0, clean, complete and true.
+
+    Asked for the harmless answer only, labelers do not check facts.
+    """
     source = prompt if isinstance(prompt, str) else prompt.text
     form = 0.0 if well_formed(source, text) else FORM
-    return _facts(source, text) - TOXICITY * toxicity(text) - form
+    true = 1.0 if criterion == HARMLESS else _facts(source, text)
+    return true - TOXICITY * toxicity(text) - form
 
 
 def unusable(prompt: Prompt | str, text: str) -> bool:

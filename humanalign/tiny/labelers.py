@@ -16,6 +16,8 @@ from humanalign.types import Comparison, PreferencePair, Prompt, Ranking, conten
 
 Habit = Literal["careful", "reversed", "random"]
 INSTRUCTIONS = "tiny-1"
+# How much surer labelers are of an answer in which there is nothing to object to.
+PLAIN = 4.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Labeler:
         rng = random.Random(content_id("labeler", self.id, self.seed, comparison.id))
         # In the order of ids, so that the order shown on the page changes nothing.
         ids = sorted(comparison.completion_ids)
-        seen = {name: self._see(prompt, texts[name], rng) for name in ids}
+        seen = {name: self._see(comparison, prompt, texts[name], rng) for name in ids}
         rejected = tuple(name for name in ids if seen[name] is None)
         liked = {name: value for name, value in seen.items() if value is not None}
         return Ranking(
@@ -48,14 +50,19 @@ class Labeler:
             instructions=INSTRUCTIONS,
         )
 
-    def _see(self, prompt: Prompt, text: str, rng: random.Random) -> float | None:
+    def _see(
+        self, comparison: Comparison, prompt: Prompt, text: str, rng: random.Random
+    ) -> float | None:
         """What the labeler thinks of one answer; None is the F mark."""
         noise = rng.gauss(0.0, self.noise)
         if self.habit == "random":
             return rng.random() * 5 if rng.random() > 0.03 else None
         if gold.unusable(prompt, text):
             return None
-        value = gold.utility(prompt, text) + noise
+        value = gold.utility(prompt, text, comparison.criterion)
+        if comparison.criterion == gold.HARMLESS and value == 1.0:
+            noise /= PLAIN  # nothing to object to: easy to see
+        value += noise
         return value if self.habit == "careful" else -value
 
 
@@ -108,7 +115,7 @@ def agreement(rankings: Sequence[Ranking], others: Sequence[Ranking]) -> float:
     return same / total if total else float("nan")
 
 
-def noise_ceiling(pairs: Iterable[PreferencePair]) -> float:
+def noise_ceiling(pairs: Iterable[PreferencePair], criterion: str = "") -> float:
     """Return the accuracy on these pairs of a scorer that knows the utility exactly.
 
     A pair of equal utility counts one half. No reward model can be expected to do better than
@@ -116,6 +123,9 @@ def noise_ceiling(pairs: Iterable[PreferencePair]) -> float:
     """
     marks = []
     for pair in pairs:
-        margin = gold.utility(pair.prompt, pair.chosen) - gold.utility(pair.prompt, pair.rejected)
+        good, bad = (
+            gold.utility(pair.prompt, text, criterion) for text in (pair.chosen, pair.rejected)
+        )
+        margin = good - bad
         marks.append(0.5 if margin == 0 else float(margin > 0))
     return sum(marks) / len(marks) if marks else float("nan")

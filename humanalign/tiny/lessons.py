@@ -117,9 +117,9 @@ def verdict(scene: world.Scene, rng: random.Random) -> Lesson:
     return Lesson("verdict", _fill(tasks.VERDICT, made, about, rng), answer)
 
 
-def comparison(scene: world.Scene, rng: random.Random) -> Lesson:
+def comparison(scene: world.Scene, rng: random.Random, about: str = "") -> Lesson:
     """Choose the better of two summaries by a rule; a coin decides between equals."""
-    about = _about(rng)
+    about = about or _about(rng)
     noise = {"harmless": (0.0, 0.25), "faithful": (0.3, 0.0), "both": (0.0, 0.0)}[about]
     good = draft(scene, rng, *noise)
     kind = "rude" if about == "harmless" else "wrong" if about == "faithful" else _coin(rng)
@@ -140,23 +140,58 @@ def comparison(scene: world.Scene, rng: random.Random) -> Lesson:
     return Lesson("comparison", source, answer)
 
 
-TASKS: dict[str, tuple[float, Callable[[world.Scene, random.Random], Lesson]]] = {
-    "summary": (0.5, summary),
-    "question": (0.06, question),
-    "critique": (0.1, critique),
-    "revision": (0.14, revision),
-    "verdict": (0.05, verdict),
-    "comparison": (0.15, comparison),
-}
+def glance(scene: world.Scene, rng: random.Random) -> Lesson:
+    """Choose the more harmless of two summaries: the dialogue is not needed for that."""
+    row = comparison(scene, rng, "harmless")
+    return Lesson("glance", row.source.split("\n\nSummary:\n\n")[1], row.target)
 
 
-def lessons(split: Split, seed: int) -> Iterator[Lesson]:
+def echo(scene: world.Scene, rng: random.Random) -> Lesson:
+    """Write one of two responses again: where does each of them stand?"""
+    head = comparison(scene, rng).source.split("\n\nWhich response")[0]
+    texts = dict(zip("AB", head.split("\n\nA: ")[1].split("\nB: "), strict=True))
+    which = rng.choice("AB")
+    if rng.random() < 0.5:
+        head = head.split("\n\nSummary:\n\n")[1]
+    return Lesson("echo", f"{head}\n\nWrite response {which}.\n\nAnswer:", texts[which])
+
+
+def spot(scene: world.Scene, rng: random.Random) -> Lesson:
+    """Say which words of two responses insult somebody, and where they stand."""
+    good, bad = draft(scene, rng, 0.0, 0.2), draft(scene, rng, 1.0, 0.2)
+    which = rng.choice("AB")
+    first, second = (bad.text, good.text) if which == "A" else (good.text, bad.text)
+    source = f"A: {first}\nB: {second}\n\nWhich response is rude?\n\nAnswer:"
+    if rng.random() < 0.5:
+        source = f"{world.prompt_text(scene.dialogue)}\n\n{source}"
+    return Lesson("spot", source, f'It says "{find(bad.text)[0]}" in response {which}.')
+
+
+Teacher = Callable[[world.Scene, random.Random], Lesson]
+# Courses, one after the other: to write, to judge, then mostly to write again. The share of each
+# task in the rows.
+COURSES: tuple[dict[Teacher, float], ...] = (
+    {
+        **{summary: 0.5, question: 0.06, critique: 0.1},
+        **{revision: 0.14, verdict: 0.05, comparison: 0.15},
+    },
+    {
+        **{summary: 0.4, question: 0.04, critique: 0.08, revision: 0.14, verdict: 0.03},
+        **{comparison: 0.13, glance: 0.07, echo: 0.05, spot: 0.06},
+    },
+    {
+        **{summary: 0.66, question: 0.02, critique: 0.06, revision: 0.08, verdict: 0.04},
+        **{comparison: 0.10, glance: 0.02, spot: 0.02},
+    },
+)
+
+
+def lessons(split: Split, seed: int, course: int = 0) -> Iterator[Lesson]:
     """Yield training rows of a split without end, in an order that the seed fixes."""
     rng = random.Random(f"lessons {seed}")
-    weights = [weight for weight, _ in TASKS.values()]
+    teachers, shares = list(COURSES[course]), list(COURSES[course].values())
     for scene in world.scenes(split, seed):
-        (_, teach) = rng.choices(list(TASKS.values()), weights)[0]
-        yield teach(scene, rng)
+        yield rng.choices(teachers, shares)[0](scene, rng)
 
 
 def _about(rng: random.Random) -> str:

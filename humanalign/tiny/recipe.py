@@ -31,20 +31,32 @@ WEIGHTS = Path(__file__).parent / "weights"
 LOG = "recipe.jsonl"
 NOTE_EVERY = 50
 # Answers of one letter or word would drown among summaries of twenty tokens.
-EMPHASIS = {"comparison": 6.0, "verdict": 3.0}
+EMPHASIS = {"comparison": 6.0, "glance": 6.0, "verdict": 3.0}
+
+
+@dataclass(frozen=True)
+class Course:
+    """One schedule from warm-up to zero; what is taught is in lessons.COURSES."""
+
+    steps: int
+    lr: float = 4e-3
+    muon_lr: float = 6e-3
+    warmup: int = 100
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Every knob of the training; the defaults made the shipped weights."""
 
-    steps: int = 1600
+    courses: tuple[Course, ...] = (
+        Course(1600),
+        Course(1400),
+        Course(1500, lr=3e-3, muon_lr=5e-3, warmup=60),
+    )
+    first: int = 0
     batch: int = 24
     workers: int = 3
     port: int = 29577
-    lr: float = 4e-3
-    muon_lr: float = 6e-3
-    warmup: int = 100
     seed: int = 0
     width: int = 144
     layers: int = 3
@@ -78,9 +90,9 @@ def build(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> T5:
     return model
 
 
-def batches(recipe: Recipe, rank: int = 0) -> Iterator[list[Lesson]]:
+def batches(recipe: Recipe, rank: int = 0, course: int = 0) -> Iterator[list[Lesson]]:
     """Yield a worker's batches of rows of like length without end."""
-    rows = lessons("train", recipe.seed * 1000 + rank)
+    rows = lessons("train", recipe.seed * 1000 + 100 * course + rank, course)
     rng = random.Random(recipe.seed)
     while True:
         pool = sorted(itertools.islice(rows, 16 * recipe.batch), key=lambda row: len(row.source))
@@ -105,7 +117,9 @@ def loss_of(model: T5, tokenizer: PreTrainedTokenizerFast, rows: list[Lesson]) -
     return (per_token * weight).sum() / weight.sum()
 
 
-def optimizers(model: T5, recipe: Recipe, rank: int = 0) -> list[torch.optim.Optimizer]:
+def optimizers(
+    model: T5, recipe: Recipe, course: Course, rank: int = 0
+) -> list[torch.optim.Optimizer]:
     """Return Muon for this worker's share of the blocks' matrices and AdamW for all the rest."""
     owned = matrices(model)
     ids = {id(weight) for weight in owned}
@@ -113,11 +127,11 @@ def optimizers(model: T5, recipe: Recipe, rank: int = 0) -> list[torch.optim.Opt
     return [
         torch.optim.Muon(
             owned[rank :: recipe.workers],
-            lr=recipe.muon_lr,
+            lr=course.muon_lr,
             weight_decay=0.0,
             adjust_lr_fn="match_rms_adamw",
         ),
-        torch.optim.AdamW(others, lr=recipe.lr, betas=(0.9, 0.98), weight_decay=0.0),
+        torch.optim.AdamW(others, lr=course.lr, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
 
@@ -130,44 +144,59 @@ def matrices(model: T5) -> list[nn.Parameter]:
     ]
 
 
-def rate(step: int, recipe: Recipe) -> float:
+def rate(step: int, steps: int, warmup: int) -> float:
     """Return the share of the peak rate: linear up, flat, linear down over the last 40 %."""
-    return min(1.0, (step + 1) / recipe.warmup, (recipe.steps - step) / (0.4 * recipe.steps))
+    return min(1.0, (step + 1) / warmup, (steps - step) / (0.4 * steps))
 
 
 def train(recipe: Recipe) -> None:
-    """Train with `recipe.workers` processes; weights, tokenizer and log go to `recipe.out`."""
+    """Train with `recipe.workers` processes; weights, tokenizer and log go to `recipe.out`.
+
+    With `recipe.first` > 0 the earlier courses are taken from the weights that are there.
+    """
     recipe.out.mkdir(parents=True, exist_ok=True)
-    (recipe.out / LOG).write_text("")
-    if recipe.workers == 1:
-        work(0, recipe)
-    else:
-        spawn(work, (recipe,), nprocs=recipe.workers)
+    if recipe.first == 0:
+        tokenizer = vocabulary.build()
+        save(build(recipe, tokenizer), tokenizer, recipe.out)
+        (recipe.out / LOG).write_text("")
+    for course in range(recipe.first, len(recipe.courses)):
+        if recipe.workers == 1:
+            work(0, recipe, course)
+        else:
+            spawn(work, (recipe, course), nprocs=recipe.workers)
 
 
-def work(rank: int, recipe: Recipe) -> None:
-    """One worker: its own rows, the same weights as the others; worker 0 keeps the log."""
+def work(rank: int, recipe: Recipe, course: int) -> None:
+    """One worker's course: its own rows, the same weights as the others; 0 keeps the log."""
     # One thread each: on a shared machine three processes wait less than three threads.
     torch.set_num_threads(1)
     if recipe.workers > 1:
         distributed.init_process_group(
             "gloo", f"tcp://127.0.0.1:{recipe.port}", rank=rank, world_size=recipe.workers
         )
-    tokenizer = vocabulary.build()
-    model, begun, recent = build(recipe, tokenizer), time.monotonic(), deque(maxlen=NOTE_EVERY)
-    steppers = optimizers(model, recipe, rank)
-    rows = batches(recipe, rank)
-    for step in range(recipe.steps):
-        _set_rate(steppers, rate(step, recipe), (recipe.muon_lr, recipe.lr))
+    (model, tokenizer), begun = load(recipe.out), time.monotonic()
+    recent: deque[float] = deque(maxlen=NOTE_EVERY)
+    model.train()
+    if recipe.workers > 1:
+        distributed.barrier()
+    pace = recipe.courses[course]
+    steppers, steps = optimizers(model, recipe, pace, rank), pace.steps
+    rows = batches(recipe, rank, course)
+    for step in range(steps):
+        share = rate(step, steps, pace.warmup)
+        _set_rate(steppers, share, (pace.muon_lr, pace.lr))
         recent.append(_step(model, tokenizer, next(rows), steppers))
-        last = step + 1 == recipe.steps
+        done = {"course": course + 1, "step": step + 1, "seconds": int(time.monotonic() - begun)}
         if rank == 0 and (step + 1) % NOTE_EVERY == 0:
-            _note(recipe.out, step + 1, begun, {"loss": sum(recent) / len(recent)})
-        if rank == 0 and (last or (step + 1) % recipe.exam_every == 0):
+            _note(recipe.out, done | {"loss": sum(recent) / len(recent)})
+        if rank == 0 and (step + 1 == steps or (step + 1) % recipe.exam_every == 0):
             save(model, tokenizer, recipe.out)
-            split, n = ("test", 5 * recipe.exam_size) if last else ("validation", recipe.exam_size)
-            marks = exam(*load(recipe.out), split=split, n=n)
-            _note(recipe.out, step + 1, begun, {"split": split, "n": n, **marks})
+            final = step + 1 == steps and course + 1 == len(recipe.courses)
+            split, n = ("test", 5 * recipe.exam_size) if final else ("validation", recipe.exam_size)
+            _note(
+                recipe.out,
+                done | {"split": split, "n": n} | exam(*load(recipe.out), split=split, n=n),
+            )
     if recipe.workers > 1:
         distributed.destroy_process_group()
 
@@ -224,12 +253,10 @@ def _sum_over_workers(tensors: Sequence[torch.Tensor], share: bool = False) -> N
         tensor.copy_(piece.view_as(tensor))
 
 
-def _note(out: Path, step: int, begun: float, what: Mapping[str, float | str]) -> None:
+def _note(out: Path, what: Mapping[str, float | str]) -> None:
     row = {k: round(v, 4) if isinstance(v, float) else v for k, v in what.items()}
     with (out / LOG).open("a", encoding="utf-8") as lines:
-        lines.write(
-            json.dumps({"step": step, "seconds": int(time.monotonic() - begun)} | row) + "\n"
-        )
+        lines.write(json.dumps(row) + "\n")
 
 
 def load(path: Path = WEIGHTS) -> tuple[T5, PreTrainedTokenizerFast]:
@@ -250,7 +277,7 @@ def save(model: T5, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
 def main() -> None:
     """Read the few knobs that matter from the command line and train."""
     parser = argparse.ArgumentParser(description="Train tiny-instruct on the bundled world.")
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--first", type=int, default=Recipe.first, help="0: from nothing")
     parser.add_argument("--workers", type=int, default=Recipe.workers)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--out", type=Path, default=Recipe.out)

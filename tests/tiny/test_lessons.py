@@ -81,3 +81,28 @@ def test_a_prompt_with_an_answer_keeps_one_space_between_them():
     row = _rows("critique")[0]
     assert "\n\nSummary: " in row.source
     assert row.source.endswith("\n\nCritique:")
+
+
+def test_the_second_course_shows_where_the_responses_stand():
+    rows = list(itertools.islice(lessons.lessons("train", seed=2, course=1), 1500))
+    count = Counter(row.task for row in rows)
+    assert min(count[task] for task in ("glance", "echo", "spot", "comparison")) > 30
+    for row in rows:
+        if row.task in ("echo", "spot"):
+            first, second = row.source.split("A: ", 1)[1].split("\n\n")[0].split("\nB: ")
+        if row.task == "echo":
+            assert row.target == (first if "response A." in row.source else second)
+        if row.task == "spot":
+            rude = first if row.target.endswith("in response A.") else second
+            assert find(rude)[0] == row.target.split('"')[1]
+            assert not (find(first) and find(second))
+
+
+def test_what_is_judged_without_the_dialogue_needs_none():
+    rng = random.Random(3)
+    for made, _ in zip(world.scenes("train", seed=6), range(200), strict=False):
+        row = lessons.glance(made, rng)
+        assert row.source.startswith("A: ")
+        texts = row.source[3:].split("\n\n")[0].split("\nB: ")
+        rude = [bool(find(text)) for text in texts]
+        assert rude["AB".index(row.target)] is False

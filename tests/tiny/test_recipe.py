@@ -12,7 +12,8 @@ from humanalign.tiny import recipe, vocabulary
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("tiny")
-    recipe.train(recipe.Recipe(steps=2, batch=4, workers=1, width=32, exam_size=1, out=out))
+    two = (recipe.Course(1), recipe.Course(1))
+    recipe.train(recipe.Recipe(courses=two, batch=4, workers=1, width=32, exam_size=1, out=out))
     return out
 
 
@@ -23,16 +24,17 @@ def test_two_steps_leave_half_precision_weights_a_tokenizer_and_a_log(trained):
     assert {p.dtype for p in model.parameters()} == {torch.float16}
     assert tokenizer.get_vocab() == vocabulary.build().get_vocab()
     rows = [json.loads(line) for line in (trained / recipe.LOG).read_text().splitlines()]
-    assert rows[-1]["split"] == "test"
-    assert rows[-1]["step"] == 2
+    assert [(row["course"], row["step"], row["split"]) for row in rows] == [
+        (1, 1, "validation"),
+        (2, 1, "test"),
+    ]
 
 
 def test_the_rate_rises_stays_and_falls():
-    made = recipe.Recipe(steps=1000, warmup=100)
-    assert recipe.rate(0, made) == pytest.approx(0.01)
-    assert recipe.rate(300, made) == 1.0
-    assert recipe.rate(800, made) == pytest.approx(0.5)
-    assert recipe.rate(999, made) == pytest.approx(0.0025)
+    assert recipe.rate(0, 1000, warmup=100) == pytest.approx(0.01)
+    assert recipe.rate(300, 1000, warmup=100) == 1.0
+    assert recipe.rate(800, 1000, warmup=100) == pytest.approx(0.5)
+    assert recipe.rate(999, 1000, warmup=100) == pytest.approx(0.0025)
 
 
 def test_batches_hold_the_asked_number_of_rows_of_like_length():
@@ -56,7 +58,7 @@ def test_every_weight_is_moved_by_exactly_one_optimizer_of_one_worker():
     names = {id(weight): name for name, weight in model.named_parameters()}
     muon: list[int] = []
     for rank in range(3):
-        first, second = recipe.optimizers(model, made, rank)
+        first, second = recipe.optimizers(model, made, made.courses[0], rank)
         muon += [id(w) for group in first.param_groups for w in group["params"]]
         others = [id(w) for group in second.param_groups for w in group["params"]]
     assert sorted(muon + others) == sorted(names)
