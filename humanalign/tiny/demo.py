@@ -32,7 +32,11 @@ SETTINGS = RoundSettings(
     collect={**WORDS, "samples": 8, "overlap": 3, "criterion": HARMLESS},
     prefer={"raters": "simulated"},
     reward={"model": MODEL, "lr": 2e-3, "epochs": 3, "batch": 4},
-    align={**WORDS, "steps": 30, "lr": 1e-3, "minibatches": 2, "checkpoint": {"every": 10}},
+    align={
+        **WORDS,
+        **{"steps": 40, "minibatches": 2, "lr": 1e-3, "schedule": "linear"},
+        **{"kl": {"coef": 0.1}, "checkpoint": {"every": 10}},
+    },
     evaluate=WORDS,
     scorers={"toxicity": "python:humanalign.tiny.gold:toxicity_scores"},
 )
