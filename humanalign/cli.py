@@ -131,7 +131,8 @@ def perform(name: str, words: Sequence[str], run: Path | None) -> Mapping[str, A
     perform_stage = getattr(importlib.import_module(f"humanalign.{module}"), function)
     with stage(name) as progress:
         result = perform_stage(settings, place, progress)
-    return {"run": str(place), **result} if not verb.first else dict(result)
+    made = not verb.first and (place / "run.json").exists()
+    return {"run": str(place), **result} if made else dict(result)
 
 
 def split_words(words: Sequence[str], first: str) -> tuple[str, str | None, list[str]]:

@@ -299,3 +299,7 @@ class InitConfig(Settings):
 
 class ListConfig(Settings):
     pass
+
+
+class ShowConfig(Settings):
+    file: str | None = Field(default=None, description="a YAML file to check against the verb")

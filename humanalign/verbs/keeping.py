@@ -8,9 +8,16 @@ from pathlib import Path
 import yaml
 
 from humanalign.config import keys, load
-from humanalign.errors import ConfigError, RunError
-from humanalign.run import Run, find_runs, write_text
-from humanalign.settings import ExportConfig, InitConfig, ListConfig, ReportConfig, ScoreConfig
+from humanalign.errors import ConfigError, RunError, did_you_mean
+from humanalign.run import Run, find_runs, flatten, write_text
+from humanalign.settings import (
+    ExportConfig,
+    InitConfig,
+    ListConfig,
+    ReportConfig,
+    ScoreConfig,
+    ShowConfig,
+)
 from humanalign.verbs.table import VERBS, settings_of
 
 Progress = Callable[[int, int], None] | None
@@ -99,17 +106,17 @@ def init(config: InitConfig, place: Path, progress: Progress = None) -> Mapping:
     return {"folder": str(place), "made": made, "kept": [n for n in files if n not in made]}
 
 
-def config(config: ListConfig, place: Path, progress: Progress = None) -> Mapping:
-    """The settings of a verb with their defaults, or the check of a YAML file against them."""
-    del config, progress
-    verb, _, file = str(place).partition(":")
+def config(config: ShowConfig, place: Path, progress: Progress = None) -> Mapping:
+    """The settings of a verb with their defaults, or those of a YAML file checked against it."""
+    del progress
+    verb = str(place)
     if verb not in VERBS:
         raise ConfigError(
-            f"name a verb, or VERB:FILE.yaml to check a file; known: {', '.join(VERBS)}"
+            f"name a verb, got '{verb}'{did_you_mean(verb, VERBS)}; humanalign --help"
         )
     kind = settings_of(VERBS[verb])
-    if file:
-        return {"valid": file, **load(kind, file, []).model_dump()}
+    if config.file:
+        return flatten(load(kind, config.file, []).model_dump())
     return {name: default for name, default, _ in keys(kind)}
 
 

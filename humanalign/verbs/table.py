@@ -76,7 +76,7 @@ VERBS = {
         "List runs, or trace one back to its parents.", "verbs.keeping:runs", "List", KEEP, "DIR"
     ),
     "config": Verb(
-        "Show or check a verb's settings.", "verbs.keeping:config", "List", KEEP, "VERB"
+        "Show or check a verb's settings.", "verbs.keeping:config", "Show", KEEP, "VERB"
     ),
 }
 
