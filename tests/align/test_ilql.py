@@ -20,7 +20,6 @@ from humanalign.objectives.registry import check
 from humanalign.run import Run
 from humanalign.sampling import Sampling, complete, sample
 
-from . import bundled
 from .tiny_policies import FAMILIES
 
 CLOSE = 1e-4
@@ -44,7 +43,6 @@ def share_good(policy: Policy) -> float:
     return good / max(1, good + sum("rude" in text for text in texts))
 
 
-@pytest.mark.slow
 def test_steered_decoding_prefers_what_was_rewarded_and_imitation_alone_does_not(policy):
     ilql(policy, LOGGED, lr=5e-3, epochs=40, batch=16, alpha=0.1, steering=4.0)
     steered = share_good(policy)
@@ -137,13 +135,3 @@ def test_a_run_without_heads_is_not_steered(tmp_path):
     FAMILIES["t5"](tmp_path / "start")
     with pytest.raises(DataError, match=r"ilql\.json is missing"):
         load_steered(tmp_path / "start")
-
-
-@pytest.mark.slow
-def test_steering_the_bundled_model_is_less_toxic_than_imitation():
-    policy = bundled.tiny_instruct()
-    ilql(policy, bundled.logged(), lr=1e-3, epochs=4, batch=32, alpha=0.05, steering=3.0)
-    steered = bundled.toxicities(policy)
-    policy.logits_hook = None
-    imitation = bundled.toxicities(policy)
-    assert bundled.change(imitation, steered).ci_high < 0
