@@ -70,26 +70,26 @@ SCORERS = {"toxicity": Says("c"), "says b": Says("b")}
 
 
 def by_hand(after, before, rows):
-    """Mean log-ratio of the sampled rows from plain softmaxes, one row at a time."""
+    """Mean log-ratio of the sampled rows from plain softmaxes, one row at a time, unpadded."""
     ratios = []
     for row in rows:
         ids = [WORDS.index(w) for w in row["after"].split()]
         ids += [1] if row["finished_after"] else []
-        total = 0.0
-        for model, sign in ((after, 1), (before, -1)):
-            prompt = model.tokenizer(row["prompt"]).input_ids
-            for t, token in enumerate(ids):
-                with torch.no_grad():
-                    if model.is_encoder_decoder:
-                        logits = model.model(
-                            input_ids=torch.tensor([prompt]),
-                            decoder_input_ids=torch.tensor([[0, *ids[:t]]]),
-                        ).logits
-                    else:
-                        logits = model.model(torch.tensor([prompt + ids[:t]])).logits
-                total += sign * math.log(logits[0, -1].softmax(-1)[token])
-        ratios.append(total)
+        ratio = surprise(before, row["prompt"], ids) - surprise(after, row["prompt"], ids)
+        ratios.append(ratio)
     return np.mean(ratios)
+
+
+def surprise(policy, prompt, ids):
+    """Minus the log-probability of the ids after the prompt."""
+    read = policy.tokenizer(prompt).input_ids
+    with torch.no_grad():
+        if policy.is_encoder_decoder:
+            said = torch.tensor([[0, *ids]])
+            logits = policy.model(torch.tensor([read]), decoder_input_ids=said).logits[0]
+        else:
+            logits = policy.model(torch.tensor([read + ids])).logits[0, len(read) - 1 :]
+    return -sum(math.log(logits[t].softmax(-1)[token]) for t, token in enumerate(ids))
 
 
 @pytest.mark.parametrize("kind", ["llama", "t5"])
