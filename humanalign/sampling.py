@@ -108,11 +108,13 @@ def _encoder_decoder_step(policy: Policy, tokens: Tokens) -> Callable:
     encoded = hf.get_encoder()(input_ids=tokens.prompt_ids, attention_mask=mask)
     states = BaseModelOutput(last_hidden_state=encoded.last_hidden_state)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-    start = hf.config.decoder_start_token_id
-    first = hf.config.pad_token_id if start is None else start
 
     def next_logits(token: Tensor | None) -> tuple[Tensor, Tensor]:
-        ids = torch.full_like(tokens.prompt_ids[:, 0], first) if token is None else token
+        ids = (
+            torch.full_like(tokens.prompt_ids[:, 0], policy.decoder_start_id)
+            if token is None
+            else token
+        )
         out = hf(
             encoder_outputs=states,
             attention_mask=mask,

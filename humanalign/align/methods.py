@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from humanalign.align.bestof import bestof
-from humanalign.align.ilql import ilql
+from humanalign.align.ilql import ABOUT, ilql, load_steered
 from humanalign.align.offline import offline
 from humanalign.align.online import ALGORITHMS, online
 from humanalign.align.rollout import policy_sampling
@@ -41,6 +41,14 @@ def needs(method: str) -> str:
     return "data" if method == "ilql" else "pairs"
 
 
+def load_policy(name: str | Path) -> Policy:
+    """A policy ready to answer; one that ILQL trained comes back with its steering."""
+    folder = Path(name)
+    if (folder / "policy" / ABOUT).is_file() or (folder / ABOUT).is_file():
+        return load_steered(folder)
+    return Policy.load(name)
+
+
 def align(
     policy: Policy,
     data: Sequence[Prompt] | Sequence[PreferencePair] | Sequence[tuple[str, str, float]],
@@ -61,7 +69,7 @@ def align(
     if isinstance(run, str | Path):
         run = Run.open(run, stage="align", config=config.model_dump(), seed=config.seed)
     if run is not None and run.finished:
-        return Policy.load(run.path)
+        return load_policy(run.path)
     kind = needs(config.method)
     if kind == "pairs":
         return _from_pairs(policy, cast(Sequence[PreferencePair], data), config, run, progress)

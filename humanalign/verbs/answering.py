@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from humanalign.align.methods import load_policy
 from humanalign.collect.complete import collect as sample_completions
 from humanalign.errors import ConfigError
 from humanalign.evaluate.compare import evaluate as compare_models
@@ -16,7 +17,6 @@ from humanalign.verbs.inputs import (
     Progress,
     begun,
     fitting,
-    load_policy,
     open_run,
     read_prompts,
     sampling_of,

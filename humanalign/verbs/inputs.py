@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from humanalign.align.ilql import ABOUT, load_steered
 from humanalign.collect.prompts import PromptSet, load_prompts
 from humanalign.config import Settings
 from humanalign.errors import ConfigError, DataError
@@ -18,14 +17,6 @@ from humanalign.settings import AlignConfig, ReadsPrompts, Samples, Trains
 from humanalign.types import PreferencePair, RewardModel, RunRef
 
 Progress = Callable[[int, int], None] | None
-
-
-def load_policy(name: str) -> Policy:
-    """A policy ready to answer; one that ILQL trained comes back with its steering."""
-    folder = Path(name)
-    if (folder / "policy" / ABOUT).is_file() or (folder / ABOUT).is_file():
-        return load_steered(folder)
-    return Policy.load(name)
 
 
 def trainable_policy(config: Trains) -> Policy:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from humanalign.align.methods import load_policy
 from humanalign.errors import ConfigError, StoreError
 from humanalign.prefer.consensus import Consensus, consensus
 from humanalign.prefer.constitution import Principle, load_constitution
@@ -22,7 +23,6 @@ from humanalign.verbs.inputs import (
     Progress,
     begun,
     fitting,
-    load_policy,
     open_run,
     read_prompts,
     sampling_of,

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
+from humanalign.align.methods import load_policy
 from humanalign.models import Policy
 from humanalign.prefer.store import FeedbackStore
 from humanalign.sampling import complete
 from humanalign.settings import ChatConfig
 from humanalign.types import Completion, FinishReason, Prompt, Rater, Sampler
-from humanalign.verbs.inputs import Progress, load_policy, sampling_of
+from humanalign.verbs.inputs import Progress, sampling_of
 
 HELP = "Type a message; + or - after an answer is a thumb, r another answer, q leaves."
 

@@ -1,10 +1,12 @@
-"""The recipe runs from nothing to a saved model that transformers reads."""
+"""The recipe runs from nothing to a saved model and tokenizer."""
 
 import json
 
 import pytest
 import torch
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+from safetensors import safe_open
+from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from humanalign.tiny import recipe, vocabulary
 
@@ -21,7 +23,9 @@ def trained(tmp_path_factory):
 def test_two_steps_leave_half_precision_weights_a_tokenizer_and_a_log(trained):
     model = AutoModelForSeq2SeqLM.from_pretrained(trained)
     tokenizer = AutoTokenizer.from_pretrained(trained)
-    assert {p.dtype for p in model.parameters()} == {torch.float16}
+    with safe_open(trained / "model.safetensors", "pt") as file:
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
+    assert model.config.d_model == 32
     assert tokenizer.get_vocab() == vocabulary.build().get_vocab()
     rows = [json.loads(line) for line in (trained / recipe.LOG).read_text().splitlines()]
     assert [(row["course"], row["step"], row["split"]) for row in rows] == [
