@@ -31,7 +31,12 @@ CURVES: dict[str, tuple[str, str]] = {
     ),
     "align/length": ("Answer length", "Tokens an answer. Length that chases reward is a warning."),
     "align/kl_coef": ("KL coefficient", "How much each nat costs."),
-    "align/loss": ("Loss", "The preference loss; it should fall."),
+    "align/loss": ("Loss", "What the optimizer minimises, all its terms together."),
+    "align/grad_norm": ("Gradient norm", "Before clipping. Spikes come before trouble."),
+    "align/kl_k1": ("Distance, signed", "The same KL by its signed estimator; noisier, unbiased."),
+    "align/policy_kl": ("Step size", "KL from the sampling policy within a step, nats a token."),
+    "align/reward_std": ("Reward spread", "Standard deviation over a batch. Zero teaches nothing."),
+    "align/score": ("Score", "The reward as learned from: standardised, EOS penalty taken off."),
     "align/accuracy": ("Pairs told apart", "Share of pairs in which the preferred answer leads."),
     "reward/loss": ("Loss", "−log σ(chosen − rejected). Guessing costs .693."),
     "reward/accuracy": (
