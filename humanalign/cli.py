@@ -38,13 +38,13 @@ class VerbCommand(click.Command):
 
 
 def main() -> None:
-    """The entry point of the `humanalign` command."""
+    """The entry point of the `humanalign` command; SIGTERM stops it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line `argv`; returns the exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(
             _app()(args=list(argv) or ["--help"], prog_name="humanalign", standalone_mode=False)

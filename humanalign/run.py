@@ -239,7 +239,9 @@ def find_runs(root: str | Path) -> list[tuple[Path, dict]]:
 
 
 def _require_empty(path: Path) -> None:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    # What a run that was killed while it was being opened may have left does not count.
+    begun = {"data", "config.yaml"}
+    if path.exists() and (not path.is_dir() or {p.name for p in path.iterdir()} - begun):
         raise RunError(f"{path} is not empty and holds no run.json; name a new directory")
 
 

@@ -177,3 +177,9 @@ def test_the_seconds_of_every_sitting_add_up(tmp_path):
 
 def test_flattening_gives_the_dotted_spelling():
     assert flatten({"a": {"b": {"c": 1}}, "d": 2, "e": {}}) == {"a.b.c": 1, "d": 2, "e": {}}
+
+
+def test_a_folder_left_by_a_run_killed_while_opening_is_used_again(tmp_path):
+    (tmp_path / "r" / "data").mkdir(parents=True)
+    (tmp_path / "r" / "config.yaml").write_text("a: 1\n", encoding="utf-8")
+    assert not Run.open(tmp_path / "r", stage="collect", config={"a": 2}).finished

@@ -145,7 +145,7 @@ class _Loop:
         first = roll_out(
             self.policy, self._head(), chosen, self.reward, self.config, seed=self._seed(-1)
         )
-        check_first_rollout(first, self.sampling)
+        check_first_rollout(first, self.sampling, self.config.dtype)
         self.state.reward_before = float(first.raw.mean())
         if self.config.standardise:
             self.state.reward_mean = float(first.raw.mean())
