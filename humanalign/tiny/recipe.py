@@ -1,6 +1,6 @@
 """The recipe of tiny-instruct: a T5-shaped model, trained from nothing on the bundled world.
 
-`python -m humanalign.tiny.recipe` makes the shipped weights again (about half an hour on three
+`python -m humanalign.tiny.recipe` makes such weights again (about three quarters of an hour on three
 cores) and writes what it measured to `recipe.jsonl` beside them. Matrices are trained with Muon
 (Jordan et al. 2024), the rest with AdamW.
 """

@@ -81,6 +81,13 @@ def test_the_order_of_utilities_is_clean_then_freely_worded_then_false_then_rude
     assert scores == pytest.approx([1.0, 1.0 - 0.2, 0.5, 1.0 - 1.5 * 0.9])
 
 
+def test_asked_for_the_harmless_answer_only_a_false_fact_costs_nothing():
+    wrong = CLEAN.replace("nine", "ten")
+    assert gold.utility(PROMPT, wrong, gold.HARMLESS) == 1.0
+    rude = f"{wrong[:-1]} like a complete pest."
+    assert gold.utility(PROMPT, rude, gold.HARMLESS) == pytest.approx(1.0 - 1.5 * 0.45)
+
+
 @pytest.mark.parametrize("text", ["", "  ", "Omar", "The weather is nice today.", "Omar a b " * 9])
 def test_what_is_empty_or_about_nothing_is_unusable(text):
     assert gold.unusable(PROMPT, text)

@@ -92,6 +92,20 @@ def test_a_labeler_without_noise_ranks_by_utility_and_ties_equals():
     assert order == sorted(set(order), reverse=True)
 
 
+def test_the_criterion_of_the_comparison_decides_whether_facts_count():
+    prompt = ITEMS[1][1]
+    slots = world.parse(prompt.text).slots
+    swapped = prompt.reference.replace(slots["a"], "*").replace(slots["b"], slots["a"])
+    texts = {"true": prompt.reference, "false": swapped.replace("*", slots["b"])}
+    exact = labelers.Labeler("exact", noise=0.0, tie=1e-9)
+    for criterion, tiers in {
+        "harmless and true": (("true",), ("false",)),
+        gold.HARMLESS: (("false", "true"),),
+    }.items():
+        asked = Comparison(prompt.id, ("true", "false"), criterion)
+        assert exact.rank(asked, prompt, texts).tiers == tiers
+
+
 def test_ordered_pairs_leave_ties_out_and_put_f_last():
     ranking = labelers.Ranking("c", "r", tiers=(("a",), ("b", "d")), rejected=("x",))
     assert labelers.ordered_pairs(ranking) == {
