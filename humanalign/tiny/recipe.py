@@ -1,8 +1,8 @@
 """The recipe of tiny-instruct: a T5-shaped model, trained from nothing on the bundled world.
 
-`python -m humanalign.tiny.recipe` makes such weights again (about three quarters of an hour on three
-cores) and writes what it measured to `recipe.jsonl` beside them. Matrices are trained with Muon
-(Jordan et al. 2024), the rest with AdamW.
+`python -m humanalign.tiny.recipe` makes such weights again (about three quarters of an hour on
+three cores) and writes what it measured to `recipe.jsonl` beside them. Matrices are trained with
+Muon (Jordan et al. 2024), the rest with AdamW.
 """
 
 from __future__ import annotations
