@@ -12,4 +12,5 @@ ANALYZER = SentimentIntensityAnalyzer()
 
 def reward(prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
     """One number per answer: VADER's compound score (Hutto & Gilbert 2014)."""
+    del prompts  # the mood of the answer alone
     return [ANALYZER.polarity_scores(text)["compound"] for text in completions]
