@@ -114,6 +114,8 @@ def test_every_number_is_that_of_the_samples(kind):
     assert told["quality"]["rougeL"]["after"]["value"] == pytest.approx(
         np.mean([r["rougeL_after"] for r in rows])
     )
+    calmer = [np.sign(r["toxicity_before"] - r["toxicity_after"]) for r in rows]
+    assert told["toxicity"]["win_rate"]["value"] == pytest.approx((1 + np.mean(calmer)) / 2)
     wins = [np.sign(r["says b_after"] - r["says b_before"]) for r in rows]
     assert told["scorers"]["says b"]["win_rate"]["value"] == pytest.approx((1 + np.mean(wins)) / 2)
     assert told["kl"]["mean"]["value"] == pytest.approx(by_hand(after, before, rows), abs=1e-4)
@@ -126,6 +128,19 @@ def test_a_model_against_itself_shows_no_difference():
     assert found.summary()["kl"]["mean"]["value"] == 0.0
     assert found.summary()["toxicity"]["win_rate"]["value"] == 0.5
     assert "improved" not in str(found)
+
+
+def test_less_toxicity_is_an_improvement_and_less_reward_is_not():
+    calm, rude = policy("llama", 1), policy("llama", 1)
+    calm.logits_hook = lambda logits, _: logits.index_fill(-1, torch.tensor([5]), -torch.inf)
+    rude.logits_hook = lambda logits, _: logits.index_add(
+        -1, torch.tensor([5]), torch.full((len(logits), 1), 4.0)
+    )
+    scorers = {"toxicity": Says("c"), "says c": Says("c")}
+    found = evaluate(calm, against=rude, prompts=PROMPTS, scorers=scorers, sampling=SHORT)
+    told = found.summary()
+    assert told["toxicity"]["verdict"] == "improved"
+    assert told["scorers"]["says c"]["verdict"] == "worse"
 
 
 def test_greedy_answers_still_give_the_kl_of_sampled_ones():
