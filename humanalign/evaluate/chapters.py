@@ -41,7 +41,7 @@ CURVES: dict[str, tuple[str, str]] = {
     "reward/loss": ("Loss", "−log σ(chosen − rejected). Guessing costs .693."),
     "reward/accuracy": (
         "Accuracy",
-        "Share of pairs put in the order that people gave. Chance is .5.",
+        "Share of pairs put in the order that labelers gave. Chance is .5.",
     ),
     "reward/eval_accuracy": ("Held-out accuracy", "The same on pairs the model never saw."),
     "sft/loss": ("Loss", "Surprise at the demonstrations, in nats a token. It should fall."),
@@ -114,8 +114,8 @@ def _prefer(s: Mapping) -> tuple[str, ...]:
         "pairs, and each says one thing: this answer is preferred to that one."
     )
     second = (
-        "How often two labelers agree on a pair is the ceiling for what follows: a reward model "
-        "cannot honestly know the preferences better than the people it learned them from."
+        "How often labelers agree is the yardstick for what follows. The consensus of several is "
+        "steadier than any one of them; a reward model far beyond even that has seen the answers."
     )
     return first, second
 
@@ -183,7 +183,9 @@ def _facts(summary: Mapping) -> list[tuple[str, str]]:
     facts = []
     for name, value in summary.items():
         label = "KL, nats" if name == "kl" else str(name).replace("_", " ")
-        if isinstance(value, str):
+        if name == "snapshot":
+            facts.append((label, str(value)[:12]))  # enough of a checksum to tell two apart
+        elif isinstance(value, str):
             facts.append((label, value))
         elif name in NOT_FACTS and isinstance(value, Mapping):
             facts += _alone(label, value)

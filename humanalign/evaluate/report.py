@@ -144,7 +144,7 @@ def _glance(
     for told in chapters:
         accuracy = _within(told.run, "accuracy") if told.run.stage == "reward" else None
         if accuracy:
-            said = f"of held-out pairs in people's order; {_spread(accuracy)}"
+            said = f"of held-out pairs in the labelers' order; {_spread(accuracy)}"
             rows.append(("Reward model accuracy", f"{100 * accuracy['value']:.0f} %", said))
     return rows
 
