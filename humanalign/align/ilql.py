@@ -2,7 +2,8 @@
 
 Snell et al. 2022 (arXiv 2206.11871). The policy imitates the data; two Q heads and a V head on its
 hidden states learn which tokens lead to a high score; decoding adds beta (min Q - V) to the
-logits. Departure: the heads share the policy's trunk and their gradient flows into it.
+logits. Departures: the heads share the policy's trunk and their gradient flows into it; the
+targets of Q are the returns of the logged answers (`LAM`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from humanalign.sampling import Sampling
 from humanalign.train import Loss, Trainer, fit
 
 HEADS, ABOUT = "ilql.safetensors", "ilql.json"
+# One-step targets carry a score at the end back by one token per move of the target heads: some
+# 20 / alpha steps for 20 tokens. The logged return is there from the first step.
+LAM = 1.0
 
 
 class Scored(NamedTuple):
@@ -50,6 +54,7 @@ def ilql(
     alpha: float = 0.005,
     run: Run | None = None,
     lr: float = 1e-4,
+    heads_lr: float = 1e-3,
     epochs: int = 1,
     batch: int = 32,
     micro_batch: int | None = None,
@@ -60,9 +65,11 @@ def ilql(
 ) -> Policy:
     """Train `policy` and new heads in place; return the policy, steered by them from now on.
 
-    Scores are standardised over the data. `objective` holds tau, gamma, cql, awac and beta of the
-    loss; `alpha` moves the target heads after each step; `steering` is the beta of decoding. With
-    a `run` the heads are saved beside the policy, and `load_steered` reads both.
+    Scores are standardised over the data. `objective` holds tau, gamma, lam (here 1 where it is
+    not given), cql, awac and beta of the loss; `alpha` moves the target heads after each step;
+    `steering` is the beta of decoding. The heads start from nothing and learn at `heads_lr`, the
+    policy at `lr`. With a `run` the heads are saved beside the policy, and `load_steered` reads
+    both.
     """
     params = _params(objective or {})
     rows = standardised([Scored(*row) for row in data])
@@ -73,7 +80,7 @@ def ilql(
     heads = IlqlHeads(policy.hidden_size, policy.hf.config.vocab_size).to(policy.device)
     steps = fit(
         run,
-        Trainer(_parameters(policy, heads), lr=lr),
+        Trainer(_parameters(policy, heads), lr=lr, lr_of={"heads.": heads_lr}),
         rows,
         lambda some: scored_loss(policy, heads, some, params),
         epochs=epochs,
@@ -166,9 +173,10 @@ def load_steered(
 
 def _params(objective: Mapping[str, Value]) -> dict[str, float]:
     try:
-        return cast(dict[str, float], check("ilql", "ilql", objective))  # the check knows each type
+        checked = check("ilql", "ilql", {"lam": LAM, **objective})
     except ValueError as error:
         raise ConfigError(f"objective: {error}") from None
+    return cast(dict[str, float], checked)  # the check knows each type
 
 
 def _parameters(policy: Policy, heads: IlqlHeads) -> dict[str, torch.nn.Parameter]:

@@ -50,14 +50,26 @@ def expectile(values: Tensor, targets: Tensor, *, tau: float = 0.7) -> Tensor:
     return (tau - (u < 0).to(u.dtype)).abs() * u**2
 
 
-def td_targets(rewards: Tensor, v: Tensor, mask: Tensor, *, gamma: float = 0.99) -> Tensor:
-    """r_t + gamma V(s_{t+1}), [B, T]; nothing follows the last real token; no gradient.
+def td_targets(
+    rewards: Tensor, v: Tensor, mask: Tensor, *, gamma: float = 0.99, lam: float = 0.0
+) -> Tensor:
+    """G_t = r_t + gamma ((1 - lam) V(s_{t+1}) + lam G_{t+1}), [B, T]; no gradient.
 
-    An answer cut off at the length limit counts as ended: its next state was never seen.
+    lam 0 is Snell et al.'s one-step target; lam 1 is the discounted return of the logged answer,
+    which values the logged behaviour itself; between them, Sutton and Barto 2018, section 12.8.
+    Nothing follows the last real token: an answer cut off at the length limit counts as ended.
     """
     known = torch.where(mask, v.detach(), torch.zeros_like(v))
     following = torch.cat((known[:, 1:], torch.zeros_like(known[:, :1])), 1)
-    return rewards + gamma * following
+    targets = rewards + gamma * following
+    running, returns = torch.zeros_like(rewards[:, 0]), []
+    for target, behind, real in zip(
+        targets.unbind(1)[::-1], following.unbind(1)[::-1], mask.unbind(1)[::-1], strict=True
+    ):
+        mixed = target + gamma * lam * (running - behind)
+        running = torch.where(real, mixed, torch.zeros_like(mixed))
+        returns.append(running)
+    return torch.stack(returns[::-1], 1)
 
 
 @objective("ilql")
@@ -69,6 +81,7 @@ def ilql(
     *,
     tau: Fraction = 0.7,
     gamma: Fraction = 0.99,
+    lam: Fraction = 0.0,
     cql: NonNegative = 0.1,
     awac: NonNegative = 1.0,
     beta: NonNegative = 0.0,
@@ -82,7 +95,7 @@ def ilql(
     """
     lower = torch.minimum(_taken(outputs.target_q1, actions), _taken(outputs.target_q2, actions))
     lower = lower.detach()
-    targets = td_targets(rewards, outputs.v, mask, gamma=gamma)
+    targets = td_targets(rewards, outputs.v, mask, gamma=gamma, lam=lam)
     heads = (outputs.q1, outputs.q2)
     weight = (beta * (lower - outputs.v.detach())).clamp(max=MAX_LOG_RATIO).exp()
     terms = {

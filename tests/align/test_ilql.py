@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from humanalign.align import ilql as ilql_room
 from humanalign.align.ilql import (
     Scored,
     ilql,
@@ -14,12 +15,15 @@ from humanalign.align.ilql import (
     steering_hook,
 )
 from humanalign.errors import ConfigError, DataError
+from humanalign.evaluate.quality import rouge
 from humanalign.heads import IlqlHeads
 from humanalign.models import Policy
 from humanalign.objectives.registry import check
 from humanalign.run import Run
 from humanalign.sampling import Sampling, complete, sample
+from humanalign.tiny import gold, world
 
+from . import bundled
 from .tiny_policies import FAMILIES
 
 CLOSE = 1e-4
@@ -73,6 +77,20 @@ def test_the_first_loss_is_imitation_and_the_score_at_the_last_token(policy):
     expected = 2 * (1.5**2 + 0.5**2) + 0.1 * 2 * vocabulary * count + imitation
     assert loss.count == count
     assert loss.total.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_every_token_learns_the_return_of_its_answer_unless_lambda_says_otherwise(
+    tmp_path, monkeypatch
+):
+    given = []
+    trained = ilql_room.scored_loss
+    monkeypatch.setattr(
+        ilql_room, "scored_loss", lambda *args: given.append(args[3]["lam"]) or trained(*args)
+    )
+    policy = FAMILIES["t5"](tmp_path)
+    ilql(policy, LOGGED, batch=32)
+    ilql(policy, LOGGED, batch=32, objective={"lam": 0.25})
+    assert given == [1.0, 0.25]
 
 
 def test_scores_are_standardised_over_the_data():
@@ -135,3 +153,23 @@ def test_a_run_without_heads_is_not_steered(tmp_path):
     FAMILIES["t5"](tmp_path / "start")
     with pytest.raises(DataError, match=r"ilql\.json is missing"):
         load_steered(tmp_path / "start")
+
+
+@pytest.mark.slow
+def test_steering_the_bundled_model_lowers_its_toxicity_and_keeps_its_summaries():
+    policy = bundled.tiny_instruct()
+    ilql(policy, bundled.logged(), epochs=3, alpha=0.05, steering=1.0)
+    steered, alike = gold_toxicity_and_rouge(policy)
+    policy.logits_hook = None
+    before, alike_before = gold_toxicity_and_rouge(policy)
+    assert bundled.change(before, steered).ci_high < 0
+    assert alike > alike_before - 0.05
+
+
+def gold_toxicity_and_rouge(policy: Policy) -> tuple[list[float], float]:
+    """Gold toxicity of two answers to each of 120 unseen prompts, and their mean ROUGE-L."""
+    asked = world.prompts("test", 120)
+    groups = complete(policy, [p.text for p in asked], bundled.SAMPLING, seed=2, samples=2)
+    texts = [answer.text for group in groups for answer in group]
+    scores = rouge(texts, [p.reference for p in asked for _ in range(2)])["rougeL"]
+    return [gold.toxicity(text) for text in texts], sum(scores) / len(scores)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, log, nan
 from types import ModuleType
 
 import torch
@@ -174,6 +174,28 @@ _V = (0.7 * 0.25, 0.3 * 0.25)
 _CQL = (log(1 + exp(-1)) + log(1 + exp(0.5)), log(1 + exp(4)) + log(1 + exp(2)))
 _AWAC = (exp(0.2) * log(4), exp(-0.2) * log(2))
 _LOSS = [q + v + 0.1 * c + a for q, v, c, a in zip(_Q, _V, _CQL, _AWAC, strict=True)]
+# At gamma = lambda = .5: 4, then 2 + .5 (6 + 4)/2 = 4.5, then 1 + .5 (2.5 + 4.5)/2 = 2.75.
+LAMBDA_CALL = (
+    t([1, 2, 4, nan], [5, nan, nan, nan]), t([9, 2.5, 6, nan], [1, nan, nan, nan]),
+    b([1, 1, 1, 0], [1, 0, 0, 0]),
+)  # fmt: skip
+
+
+def _return(rewards: list[float], gamma: float) -> float:
+    return sum(gamma**i * r for i, r in enumerate(rewards))
+
+
+def _mixture(rewards: list[float], v: list[float], gamma: float, lam: float) -> list[float]:
+    """Sutton and Barto 2018, section 12.1: n-step returns weighted, no recursion."""
+    mixed = []
+    for s in range(len(rewards)):
+        left = len(rewards) - s
+        steps = [_return(rewards[s : s + n], gamma) + gamma**n * v[s + n] for n in range(1, left)]
+        tail = lam ** (left - 1) * _return(rewards[s:], gamma)
+        mixed.append((1 - lam) * sum(lam**i * g for i, g in enumerate(steps)) + tail)
+    return mixed
+
+
 ILQL = [
     Row("ilql.ilql", "every term and their sum", _terms,
         [[*_Q, 0], [*_V, 0], [*_CQL, 0], [*_AWAC, 0], [*_LOSS, 0]]),
@@ -182,6 +204,19 @@ ILQL = [
     Row("ilql.td_targets", "nothing after the last token",
         lambda o: o.ilql.td_targets(t([1, 3, 7]), t([0.5, 2.5, 7]), ILQL_MASK, gamma=0.5)[:, :2],
         [[2.25, 3]]),
+    Row("ilql.td_targets", "half the next value, half the return after it; an early end",
+        lambda o: o.ilql.td_targets(*LAMBDA_CALL, gamma=0.5, lam=0.5),
+        [[2.75, 4.5, 4, 0], [5, 0, 0, 0]]),
+    Row("ilql.td_targets", "the returns of the logged answers at lambda 1",
+        lambda o: o.ilql.td_targets(*LAMBDA_CALL, gamma=0.5, lam=1.0),
+        [[_return([1, 2, 4], 0.5), _return([2, 4], 0.5), 4, 0], [5, 0, 0, 0]]),
+    Row("ilql.td_targets", "lambda .9 as its mixture of n-step returns",
+        lambda o: o.ilql.td_targets(*LAMBDA_CALL, gamma=0.8, lam=0.9)[:1, :3],
+        [_mixture([1, 2, 4], [9, 2.5, 6], 0.8, 0.9)]),
+    # 0 + .5 (2.5 + 3)/2 = 1.375
+    Row("ilql.ilql", "lambda reaches the targets of Q, with the score only at the end",
+        lambda o: o.ilql.ilql(_outputs(o), TOOK, t([0, 3, 7]), ILQL_MASK, gamma=0.5, lam=0.5).q,
+        [[(2 - 1.375) ** 2 + (2.5 - 1.375) ** 2, 9 + 4, 0]]),
     Row("ilql.steer", "the smaller advantage, doubled",
         lambda o: o.ilql.steer(t([0, 1]), t([4, 1]), t([3, 2]), t(1), beta=2.0), [[4, 1]]),
 ]  # fmt: skip
