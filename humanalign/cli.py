@@ -126,7 +126,9 @@ def perform(name: str, words: Sequence[str], run: Path | None) -> Mapping[str, A
     verb = VERBS[name]
     first, file, overrides = split_words(words, verb.first)
     settings = load(settings_of(verb), file, overrides)
-    place = Path(first) if first else run or _default_run(name, settings)
+    place = Path(first or verb.place) if verb.first else run or _default_run(name, settings)
+    if verb.first and not place.name:
+        raise ConfigError(f"name what to work on: humanalign {name} {verb.first}")
     module, function = verb.function.split(":")
     perform_stage = getattr(importlib.import_module(f"humanalign.{module}"), function)
     with stage(name) as progress:

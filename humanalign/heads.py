@@ -45,6 +45,7 @@ class IlqlHeads(nn.Module):
         self.target_q2 = copy.deepcopy(self.q2).requires_grad_(False)
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        hidden = hidden.to(next(self.v.parameters()).dtype)
         return (
             self.q1(hidden),
             self.q2(hidden),

@@ -31,7 +31,7 @@ from transformers.utils import logging as hf_logging
 from humanalign.decoding import Sampling, chosen_logprobs, warp
 from humanalign.errors import DataError
 from humanalign.hub import base_of_adapter, locate, require_tokenizer
-from humanalign.objectives.batch import Tokens
+from humanalign.objectives.batch import Tokens, pad_rows
 from humanalign.types import Prompt
 
 hf_logging.disable_progress_bar()
@@ -198,6 +198,7 @@ class Policy:
             answers = [
                 self.tokenizer(r, add_special_tokens=False).input_ids + eos for r in responses
             ]
+            self._check_answers(rows, answers)
         pad = self.pad_id
         return Tokens(*pad_rows(rows, pad, left=True), *pad_rows(answers, pad, left=False)).to(
             self.device
@@ -232,6 +233,18 @@ class Policy:
                 f"{room} that {self.name} can read besides its answer; shorten it, or set "
                 "long_prompts=drop to leave such prompts out"
             )
+
+    def _check_answers(self, rows: Sequence[list[int]], answers: Sequence[list[int]]) -> None:
+        """DataError for a prompt that fits alone but not together with its answer."""
+        limit = self._room(0)
+        if limit is None or self.is_encoder_decoder:
+            return
+        for row, answer in zip(rows, answers, strict=True):
+            if len(row) + len(answer) > limit:
+                raise DataError(
+                    f"a prompt of {len(row)} tokens and its answer of {len(answer)} are longer "
+                    f"than the {limit} that {self.name} reads; shorten or leave out the row"
+                )
 
     def forward(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
         """Logits [B, T, V] that predict response_ids, and the hidden states [B, T, D] behind them.
@@ -351,19 +364,6 @@ class Policy:
 def default_device() -> str:
     """The accelerator where there is one, else the CPU."""
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def pad_rows(rows: Sequence[Sequence[int]], pad: int, *, left: bool) -> tuple[Tensor, Tensor]:
-    """Rows of ids -> ids [B, L] and mask [B, L]; the mask comes from the lengths."""
-    width = max((len(r) for r in rows), default=0)
-    ids = torch.full((len(rows), width), pad, dtype=torch.long)
-    mask = torch.zeros((len(rows), width), dtype=torch.bool)
-    for i, row in enumerate(rows):
-        if row:
-            where = slice(width - len(row), width) if left else slice(0, len(row))
-            ids[i, where] = torch.tensor(row)
-            mask[i, where] = True
-    return ids, mask
 
 
 def _load_model(path: str, dtype: str) -> nn.Module:

@@ -252,7 +252,7 @@ class ReportConfig(Settings):
 
 
 class ChatConfig(Samples):
-    model: str = "tiny-instruct"
+    model: str | None = Field(default=None, description="a model in place of RUN")
     store: str = Field(default="feedback.db", description="where thumbs go")
     template: str = Field(default="{message}", description="how a message becomes the prompt")
     rater: str = "me"

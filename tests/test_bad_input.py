@@ -261,3 +261,26 @@ def test_a_keyboard_interrupt_in_a_stage_is_130(align, capfd, monkeypatch):
         assert run([*align, "--run", "r"]) == 130
     assert "interrupted" in capfd.readouterr().err
     assert run([*align, "--run", "r"]) == 0
+
+
+def test_a_mistake_in_the_settings_leaves_no_run_that_refuses_its_correction(align, capfd):
+    wrong = [*align, "method=rloo", "group=3", "--run", "r"]
+    assert "group: expected 2 or more and a divisor of batch=4, got 3" in sentence(capfd, wrong)
+    assert run([*align, "method=rloo", "group=2", "--run", "r"]) == 0
+
+
+def test_settings_that_cannot_work_together(align, capfd):
+    said = sentence(capfd, [*without(align, "lora.rank"), "lora.rank=0", "dtype=bfloat16"])
+    assert said.startswith("dtype: bfloat16")
+    assert "method=ppo takes none" in sentence(capfd, [*align, "objective.std=false"])
+
+
+def test_a_verb_on_a_finished_run_wants_its_name(capfd):
+    assert sentence(capfd, ["score"]) == "name what to work on: humanalign score RUN"
+
+
+def test_an_answer_that_does_not_fit_after_its_prompt(llama, capfd, tmp_path):
+    long = {"prompt": "w1 " * 40, "response": "w2 " * 40}
+    data = written(tmp_path / "d.jsonl", json.dumps(long) + "\n")
+    said = sentence(capfd, ["sft", f"model={llama}", f"data={data}"])
+    assert "and its answer of" in said

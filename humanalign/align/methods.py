@@ -8,9 +8,10 @@ from typing import cast
 
 from humanalign.align.bestof import bestof
 from humanalign.align.ilql import ABOUT, ilql, load_steered
-from humanalign.align.offline import offline
+from humanalign.align.offline import offline, preference_loss
 from humanalign.align.online import ALGORITHMS, online
 from humanalign.align.rollout import policy_sampling
+from humanalign.align.selfcheck import check_settings
 from humanalign.align.sft import sft
 from humanalign.config import build
 from humanalign.errors import ConfigError, did_you_mean
@@ -66,6 +67,7 @@ def align(
     {"steps": 100, "kl": {"coef": 0.1}}. A finished run gives back what it trained.
     """
     config = _config(policy, method, settings)
+    check(config)
     if isinstance(run, str | Path):
         run = Run.open(run, stage="align", config=config.model_dump(), seed=config.seed)
     if run is not None and run.finished:
@@ -84,10 +86,30 @@ def align(
     return policy
 
 
+def check(config: AlignConfig) -> None:
+    """ConfigError for settings that the method cannot work with, before anything is opened."""
+    kind = needs(config.method)
+    if config.method in ALGORITHMS:
+        check_settings(config)
+    if kind == "pairs":
+        preference_loss(config.method, _objective(config))
+    elif kind == "prompts" and config.objective:
+        raise ConfigError(
+            f"objective: method={config.method} takes none, got {config.objective!r}; leave it out"
+        )
+    if config.dtype == "bfloat16" and not config.lora.rank:
+        raise ConfigError(
+            "dtype: bfloat16 weights are too coarse for steps of this size when all of them are "
+            "trained, got lora.rank=0; use float32, or lora.rank above 0"
+        )
+
+
 def _config(policy: Policy, method: str, settings: AlignConfig | Mapping | None) -> AlignConfig:
     if isinstance(settings, AlignConfig):
         return settings
-    return build(AlignConfig, {"model": policy.name, "method": method, **(settings or {})})
+    lora = {} if policy.has_adapter else {"lora": {"rank": 0}}
+    given = {"model": policy.name, "method": method, **lora, **(settings or {})}
+    return build(AlignConfig, given)
 
 
 def _objective(config: AlignConfig) -> dict[str, str | float | bool]:

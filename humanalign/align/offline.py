@@ -7,8 +7,10 @@ chosen and rejected answers of a batch go through the policy in one forward pass
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -149,10 +151,14 @@ def sampled_kl(
 ) -> float:
     """KL(policy || frozen reference) in nats: mean over samples of the SUM over their tokens.
 
-    One sample for each of the first 64 distinct prompts, by the sampler's own log-probabilities,
-    so a policy that is steered while it samples is measured as it is used.
+    One sample for each of the first 64 distinct prompts that leave room for an answer, by the
+    sampler's own log-probabilities, so a policy that is steered while it samples is measured as
+    it is used. nan where no prompt leaves room.
     """
-    some = list(dict.fromkeys(prompts))[:KL_PROMPTS]
+    fitting = (p for p in dict.fromkeys(prompts) if policy.fits(p, sampling.max_new_tokens))
+    some = list(islice(fitting, KL_PROMPTS))
+    if not some:
+        return math.nan
     sampled = sample(policy, some, sampling, generator=torch.Generator().manual_seed(seed))
     with policy.reference():
         reference = policy.logprobs(sampled.tokens, sampling)

@@ -21,6 +21,11 @@ def check_prompts(prompts: Sequence[Prompt], config: AlignConfig) -> None:
     """ConfigError or DataError where no batch can be made of these prompts and settings."""
     if not prompts:
         raise DataError("there are no prompts to align on; give prompts=FILE with at least one")
+    check_settings(config)
+
+
+def check_settings(config: AlignConfig) -> None:
+    """ConfigError where the settings alone say that no batch can be made."""
     if config.temperature == 0:
         raise ConfigError("temperature: expected above 0 for learning from samples, got 0")
     if config.method != "ppo" and (config.batch % config.group or config.group < 2):

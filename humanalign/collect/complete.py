@@ -64,11 +64,13 @@ def collect(
     batch_size: int = 64,
     seed: int = 0,
     run: Run | None = None,
+    keep: Callable[[Collection], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Collection:
     """Sample `samples` completions per prompt; with several named policies, `samples` from each.
 
-    Equal texts by one sampler are kept once. With a run, everything is written into it.
+    Equal texts by one sampler are kept once. `keep` puts the collection where it belongs (a
+    store); only then a run, which everything is written into as well, counts as finished.
     """
     policies = policy if isinstance(policy, Mapping) else {policy.name: policy}
     completions: dict[str, Completion] = {}
@@ -90,6 +92,8 @@ def collect(
                 c = Completion(p.id, a.text, sampler, reason)
                 completions.setdefault(c.id, c)
     collection = Collection(tuple(prompts), tuple(completions.values()))
+    if keep:
+        keep(collection)
     if run:
         _keep(run, collection)
     return collection

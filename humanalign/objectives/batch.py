@@ -7,6 +7,7 @@ comparing tokens with the pad id (pad may equal EOS).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -88,3 +89,16 @@ class PairLogps(_Rows):
 
     def __len__(self) -> int:
         return self.chosen.shape[0]
+
+
+def pad_rows(rows: Sequence[Sequence[int]], pad: int, *, left: bool) -> tuple[Tensor, Tensor]:
+    """Rows of ids -> ids [B, L] and mask [B, L]; the mask comes from the lengths."""
+    width = max((len(r) for r in rows), default=0)
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.bool)
+    for i, row in enumerate(rows):
+        if row:
+            where = slice(width - len(row), width) if left else slice(0, len(row))
+            ids[i, where] = torch.tensor(row)
+            mask[i, where] = True
+    return ids, mask

@@ -82,10 +82,7 @@ def clipped(new: Tensor, old: Tensor, advantages: Tensor, *, clip_range: float =
 
 
 def approx_kl(new: Tensor, old: Tensor) -> Tensor:
-    """old - new, [B, T]: the mean over tokens estimates how far an update went from its sampler.
-
-    Updates stop early when it passes 1.5 times the target.
-    """
+    """old - new, [B, T]: the mean over tokens estimates how far an update went from its sampler."""
     return old - new
 
 

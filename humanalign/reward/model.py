@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from humanalign.errors import ConfigError, DataError
 from humanalign.heads import ScalarHead
 from humanalign.hub import locate
+from humanalign.models import default_device
 from humanalign.reward.backbone import Backbone, Pooling, load_backbone, save_backbone
 from humanalign.reward.reading import Reader, TokenRows, load_tokenizer, token_limit
 from humanalign.reward.scoring import check_rows, check_scores, in_batches
@@ -74,7 +75,7 @@ class LearnedReward(nn.Module):
             torch.manual_seed(seed)
             head = ScalarHead(backbone.hidden_size, zero=False)
         reward = cls(backbone, head, Reader.of(tokenizer, kept))
-        return reward.eval().to(device or "cpu")
+        return reward.eval().to(device or default_device())
 
     def forward(self, tokens: TokenRows) -> Tensor:
         """Raw scores [B]."""

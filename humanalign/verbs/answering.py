@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from humanalign.align.methods import load_policy
+from humanalign.collect.complete import Collection
 from humanalign.collect.complete import collect as sample_completions
 from humanalign.errors import ConfigError
 from humanalign.evaluate.compare import evaluate as compare_models
@@ -35,7 +36,13 @@ def collect(config: CollectConfig, place: Path, progress: Progress = None) -> Ma
     policies: dict[str, Policy] = {name: load_policy(name) for name in names}
     prompts = fitting(prompts, config, next(iter(policies.values())), config.max_new_tokens)
     run = open_run("collect", config, place, parents=names)
-    collection = sample_completions(
+    store = FeedbackStore(config.store)
+
+    def keep(collection: Collection) -> None:
+        store.add(collection.prompts, collection.completions)
+        store.ask(collection.comparisons(config.criterion), overlap=config.overlap)
+
+    sample_completions(
         policies,
         prompts,
         samples=1 if config.models else config.samples,
@@ -43,11 +50,9 @@ def collect(config: CollectConfig, place: Path, progress: Progress = None) -> Ma
         batch_size=config.batch,
         seed=config.seed,
         run=run,
+        keep=keep,
         progress=progress,
     )
-    store = FeedbackStore(config.store)
-    store.add(collection.prompts, collection.completions)
-    store.ask(collection.comparisons(config.criterion), overlap=config.overlap)
     return run.summary
 
 

@@ -51,7 +51,7 @@ def score(config: ScoreConfig, place: Path, progress: Progress = None) -> Mappin
     rows = read_rows(source)
     columns(rows, ["prompt", "completion"], source)
     scores = model.score([r["prompt"] for r in rows], [r["completion"] for r in rows])
-    out = source.with_name(f"{source.name.split('.')[0]}.scored.jsonl")
+    out = source.with_name(f"{source.name.removesuffix('.gz').rpartition('.')[0]}.scored.jsonl")
     write_rows(out, [{**row, "score": s} for row, s in zip(rows, scores, strict=True)])
     return {"scored": len(rows), "mean": sum(scores) / len(scores), "file": str(out)}
 

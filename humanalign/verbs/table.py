@@ -12,13 +12,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Verb:
-    """One line of the command table. `first` names a first word that is no key=value."""
+    """One line of the command table.
+
+    `first` names a first word that is no key=value; `place` stands for it where it is left out.
+    """
 
     summary: str
     function: str
     settings: str
     panel: str
     first: str = ""
+    place: str = ""
 
 
 LOOP, FEEDBACK, KEEP = "The loop", "Feedback without people", "Look, use, keep"
@@ -63,7 +67,12 @@ VERBS = {
     ),
     "init": Verb("Start a project folder.", "verbs.keeping:init", "Init", KEEP, "DIR"),
     "chat": Verb(
-        "Talk to a model; thumbs go to the store.", "verbs.talking:chat", "Chat", KEEP, "RUN"
+        "Talk to a model; thumbs go to the store.",
+        "verbs.talking:chat",
+        "Chat",
+        KEEP,
+        "RUN",
+        "tiny-instruct",
     ),
     "pairs": Verb("Export and convert preference pairs.", "verbs.judging:pairs", "Pairs", KEEP),
     "score": Verb(
@@ -73,7 +82,12 @@ VERBS = {
         "A run's model in the Hugging Face format.", "verbs.keeping:export", "Export", KEEP, "RUN"
     ),
     "runs": Verb(
-        "List runs, or trace one back to its parents.", "verbs.keeping:runs", "List", KEEP, "DIR"
+        "List runs, or trace one back to its parents.",
+        "verbs.keeping:runs",
+        "List",
+        KEEP,
+        "DIR",
+        "runs",
     ),
     "config": Verb(
         "Show or check a verb's settings.", "verbs.keeping:config", "Show", KEEP, "VERB"

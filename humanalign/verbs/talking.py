@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from humanalign.align.methods import load_policy
-from humanalign.models import Policy
 from humanalign.prefer.store import FeedbackStore
 from humanalign.sampling import complete
 from humanalign.settings import ChatConfig
@@ -22,8 +21,8 @@ HELP = "Type a message; + or - after an answer is a thumb, r another answer, q l
 def chat(config: ChatConfig, place: Path, progress: Progress = None) -> Mapping:
     """Answer messages until q or end of input; every thumb is stored at once."""
     del progress
-    name = str(place) if (place / "run.json").exists() else config.model
-    talk = Talk(load_policy(name), FeedbackStore(config.store), config)
+    name = config.model or str(place)
+    talk = Talk(name, FeedbackStore(config.store), config)
     click.echo(f"{name}. {HELP}", err=True)
     while True:
         try:
@@ -40,8 +39,9 @@ def chat(config: ChatConfig, place: Path, progress: Progress = None) -> Mapping:
 class Talk:
     """One conversation at the terminal: the last answer is the one a thumb speaks of."""
 
-    def __init__(self, policy: Policy, store: FeedbackStore, config: ChatConfig) -> None:
-        self.policy, self.store, self.config = policy, store, config
+    def __init__(self, name: str, store: FeedbackStore, config: ChatConfig) -> None:
+        self.name, self.policy = name, load_policy(name)
+        self.store, self.config = store, config
         self.answers = self.thumbs = 0
         self._last: tuple[Prompt, Completion] | None = None
 
@@ -58,7 +58,7 @@ class Talk:
         seed = self.config.seed + self.answers
         sampling = sampling_of(self.config)
         [[answer]] = complete(self.policy, [self.policy.render(prompt)], sampling, seed=seed)
-        sampler = Sampler(self.policy.name, "", sampling.temperature, seed)
+        sampler = Sampler(self.name, "", sampling.temperature, seed)
         reason: FinishReason = "stop" if answer.finished else "length"
         self._last = prompt, Completion(prompt.id, answer.text, sampler, reason)
         self.answers += 1

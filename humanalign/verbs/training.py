@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from humanalign.align.methods import align as align_policy
-from humanalign.align.methods import needs
+from humanalign.align.methods import check, needs
 from humanalign.align.sft import sft as fine_tune
 from humanalign.collect.prompts import PromptSet
 from humanalign.errors import ConfigError, DataError
@@ -82,6 +82,7 @@ def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mappin
     """Align a policy by any method: from prompts and a reward, from pairs, or from scored rows."""
     kind = needs(config.method)
     _require(config, kind)
+    check(config)
     run = begun("align", config, place)
     if run and run.finished:
         return run.summary
