@@ -15,6 +15,7 @@ import pytest
 import tiny_models
 
 from humanalign.cli import run
+from humanalign.prefer.store import FeedbackStore
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +196,17 @@ def test_an_unfinished_run_is_no_model_and_no_reward(align, capfd, tmp_path):
 
 
 def test_a_store_without_rankings(capfd):
+    FeedbackStore("feedback.db").close()
     assert "holds no rankings" in sentence(capfd, ["prefer", "store=feedback.db"])
+
+
+@pytest.mark.parametrize(
+    "words", [["prefer"], ["judge", "model=tiny-instruct"], ["pairs", "out=p.jsonl"]]
+)
+def test_a_store_that_is_not_there_is_not_made(capfd, words):
+    said = sentence(capfd, [*words, "store=feedbak.db"])
+    assert "feedback store feedbak.db does not exist" in said
+    assert not Path("feedbak.db").exists()
 
 
 def test_json_is_one_object_on_the_last_line_and_all_of_stdout(align, capfd):

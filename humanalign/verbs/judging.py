@@ -31,10 +31,10 @@ from humanalign.verbs.inputs import (
 
 def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapping:
     """Rankings in the store -> who can be relied on -> consensus -> training and held-out pairs."""
-    store = FeedbackStore(config.store)
-    run = open_run("prefer", config, place)
-    if run.finished:
+    run = begun("prefer", config, place)
+    if run and run.finished:
         return run.summary
+    store = _existing(config.store)
     if config.raters == "simulated":
         simulate(store, config.seed, progress)
     rankings = store.rankings()
@@ -42,6 +42,7 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
         raise StoreError(
             f"{config.store} holds no rankings yet; let people rank, or use `humanalign judge`"
         )
+    run = open_run("prefer", config, place)
     raters, comparisons = store.raters(), store.comparisons()
     reports = labelers(rankings, raters, comparisons)
     agreed: Sequence[Ranking | Consensus] = rankings
@@ -91,17 +92,19 @@ def simulate(store: FeedbackStore, seed: int, progress: Progress = None) -> None
 
 def judge(config: JudgeConfig, place: Path, progress: Progress = None) -> Mapping:
     """A model ranks every comparison in the store by a constitution, in both orders."""
-    store = FeedbackStore(config.store)
+    run = begun("judge", config, place)
+    if run and run.finished:
+        return run.summary
+    store = _existing(config.store)
     comparisons = store.comparisons()
     if not comparisons:
         raise StoreError(f"{config.store} holds no comparisons; run `humanalign collect` first")
-    run = open_run("judge", config, place, parents=[config.model])
-    if run.finished:
-        return run.summary
-    rater = Rater(f"model:{config.model}", "model")
     principles = _principles(config.constitution, config.principle)
+    policy = load_policy(config.model)
+    run = open_run("judge", config, place, parents=[config.model])
+    rater = Rater(f"model:{config.model}", "model")
     rankings = judge_comparisons(
-        load_policy(config.model),
+        policy,
         comparisons,
         store,
         principles,
@@ -150,9 +153,17 @@ def pairs(config: PairsConfig, place: Path, progress: Progress = None) -> Mappin
     else:
         if not config.store:
             raise ConfigError("give store=FILE to export, or pairs=FILE to convert")
-        found = FeedbackStore(config.store).pairs(consensus=config.consensus)
+        found = _existing(config.store).pairs(consensus=config.consensus)
     path = write_pairs(found, config.out, format=config.format)
     return {"pairs": len(found), "file": str(path)}
+
+
+def _existing(name: str) -> FeedbackStore:
+    """A store to read from: a file that is not there is a mistake, not an empty store."""
+    file = name.removeprefix("sqlite:///")
+    if "://" not in file and not Path(file).exists():
+        raise StoreError(f"feedback store {name} does not exist; check store=, or collect first")
+    return FeedbackStore(name)
 
 
 def _principles(path: str | None, name: str | None) -> tuple[Principle, ...]:
