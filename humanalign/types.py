@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -68,7 +68,10 @@ class Completion:
 
     @cached_property
     def id(self) -> str:
-        return content_id("completion", self.prompt_id, self.text, asdict(self.sampler))
+        # Not the run: its id knows its settings' paths, and the same work in another folder must
+        # give the same answers to the same labelers.
+        who = (self.sampler.model, self.sampler.temperature, self.sampler.seed)
+        return content_id("completion", self.prompt_id, self.text, who)
 
 
 @dataclass(frozen=True)

@@ -30,3 +30,14 @@ def test_equal_texts_of_one_sampler_are_one_completion(llama):
     found = collect(Policy.load(llama), [Prompt("w1"), Prompt("w2")], samples=4, sampling=greedy)
     assert len(found.completions) == 2
     assert found.comparisons() == []
+
+
+def test_the_folder_of_the_run_does_not_change_what_a_completion_is(llama, tmp_path):
+    ids = []
+    for folder in ("a", "b"):
+        config = {"out": str(tmp_path / folder)}
+        run = Run.open(tmp_path / folder, stage="collect", config=config)
+        words = Sampling(max_new_tokens=3)
+        found = collect(Policy.load(llama), [Prompt("w1")], sampling=words, run=run)
+        ids.append({c.id for c in found.completions})
+    assert ids[0] == ids[1]
