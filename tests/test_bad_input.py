@@ -240,6 +240,8 @@ def test_an_interrupted_run_says_so_and_goes_on_from_its_checkpoint(align, tmp_p
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "2"},
+        # A suite started in the background ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         wait_for(tmp_path / "r" / "checkpoints" / "latest", process)
