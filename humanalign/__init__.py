@@ -36,7 +36,7 @@ _HOME = {
 # Packages that can be called by their own name; see rooms.py.
 _ROOMS = ("collect", "align", "evaluate")
 
-__all__ = sorted([*_HOME, *_ROOMS])
+__all__ = sorted([*_HOME, *_ROOMS])  # pyright: ignore[reportUnsupportedDunderAll]
 __version__ = "0.1.0"
 
 
