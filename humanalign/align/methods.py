@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -72,11 +73,8 @@ def align(
         run = Run.open(run, stage="align", config=config.model_dump(), seed=config.seed)
     if run is not None and run.finished:
         return load_policy(run.path)
-    kind = needs(config.method)
-    if kind == "pairs":
-        return _from_pairs(policy, cast(Sequence[PreferencePair], data), config, run, progress)
-    if kind == "data":
-        return _from_scores(policy, cast(Sequence, data), config, run, progress)
+    if needs(config.method) != "prompts":
+        return _from_rows(policy, data, config, run=run, progress=progress)
     prompts = cast(Sequence[Prompt], data)
     if reward is None:
         raise ConfigError(f"reward is required for method={config.method}; give reward=...")
@@ -122,38 +120,14 @@ def _objective(config: AlignConfig) -> dict[str, str | float | bool]:
     return named
 
 
-def _from_pairs(
-    policy: Policy,
-    pairs: Sequence[PreferencePair],
-    config: AlignConfig,
-    run: Run | None,
-    progress: Progress,
+def _from_rows(
+    policy: Policy, rows: Sequence, config: AlignConfig, *, run: Run | None, progress: Progress
 ) -> Policy:
-    return offline(
-        policy,
-        pairs,
-        method=config.method,
-        objective=_objective(config),
-        run=run,
-        lr=config.lr,
-        epochs=config.epochs,
-        batch=config.batch,
-        micro_batch=config.micro_batch,
-        seed=config.seed,
-        max_new_tokens=config.max_new_tokens,
-        checkpoint_every=config.checkpoint.every,
-        progress=progress,
-    )
-
-
-def _from_scores(
-    policy: Policy,
-    rows: Sequence[tuple[str, str, float]],
-    config: AlignConfig,
-    run: Run | None,
-    progress: Progress,
-) -> Policy:
-    return ilql(
+    """Preference pairs teach by the loss that the method names, scored answers by ILQL."""
+    learn: Callable[..., Policy] = ilql
+    if needs(config.method) == "pairs":
+        learn = partial(offline, method=config.method)
+    return learn(
         policy,
         rows,
         objective=_objective(config),
