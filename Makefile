@@ -8,7 +8,11 @@ OUT ?= runs/demo
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: install demo test fast lint browser system clean
+# PARITY=0 leaves out the comparison with another library, where no package index can be reached.
+PARITY ?= 1
+BENCH ?=
+
+.PHONY: install demo test fast lint browser system clean parity parity-env bench-1.12 bench-0.11
 
 install: $(STAMP)
 
@@ -22,11 +26,26 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install  ## the whole loop on the bundled model, offline; then open the report it names
 	$(BIN)/humanalign demo seed=$(SEED) out=$(OUT)
 
-test: install lint browser  ## every test, the slow ones too
-	$(BIN)/python -m pytest -q --durations=15
+test: install lint browser parity-env  ## every test, the slow ones too
+	HUMANALIGN_PARITY=$(PARITY) $(BIN)/python -m pytest -q --durations=15
 
 fast: install  ## the tests that take seconds
 	$(BIN)/python -m pytest -q -m "not slow"
+
+parity: install parity-env  ## our formulas against trl 0.11.4's own functions
+	HUMANALIGN_PARITY=$(PARITY) $(BIN)/python -m pytest -q tests/parity
+
+parity-env: install
+	@[ "$(PARITY)" != 1 ] || $(BIN)/python -m bench.peers trl-0.11.4 \
+	|| { echo "PARITY=0 (make test PARITY=0) runs without the comparison with trl"; exit 1; }
+
+bench-1.12: install  ## PPO side by side with trl 1.12; BENCH="--model gpt2-13.9m" and so on
+	$(BIN)/python -m bench.peers trl-1.12
+	$(BIN)/python -m bench.ppo --peer trl-1.12 $(BENCH)
+
+bench-0.11: install  ## PPO side by side with trl 0.11.4, on a T5 unless BENCH says otherwise
+	$(BIN)/python -m bench.peers trl-0.11.4
+	$(BIN)/python -m bench.ppo --peer trl-0.11.4 --model t5-9.4m $(BENCH)
 
 lint: install
 	$(BIN)/ruff check .
@@ -42,4 +61,4 @@ system:  ## Debian packages: Chromium, in which the report is tested (needs root
 	apt-get update -q && apt-get install -y -q chromium chromium-driver
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .ruff_cache
+	rm -rf $(VENV) .peers runs .pytest_cache .ruff_cache
