@@ -28,6 +28,7 @@ _HOME = {
     "fit_reward": "reward.fit",
     "load_reward": "reward.sources",
     "sft": "align.sft",
+    "Learner": "align.learner",
     "report": "evaluate.report",
     "Round": "loop",
     "play": "loop",

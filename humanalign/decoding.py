@@ -45,6 +45,27 @@ def warp(logits: Tensor, sampling: Sampling, eos: tuple[int, ...]) -> Tensor:
     return logits
 
 
+def draw(logits: Tensor, uniform: Tensor, *, greedy: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    """One token per row of logits [B, V] of the sampled distribution: (ids, logprobs, entropy) [B].
+
+    The inverse of the cumulative distribution at `uniform` [B] in (0, 1): one random number a
+    row, so a seed means the same words whatever the batch. Nats.
+    """
+    logprobs = logits.log_softmax(-1)
+    p = logprobs.exp()
+    if greedy:
+        ids = logits.argmax(-1)
+    else:
+        # In double precision, or the tail of a large vocabulary could never be drawn.
+        cumulative = p.cumsum(-1, dtype=torch.float64)
+        # Scaling by the last entry keeps the draw inside the vocabulary whatever the rounding.
+        point = uniform.unsqueeze(-1) * cumulative[:, -1:]
+        ids = torch.searchsorted(cumulative, point).squeeze(-1)
+    # A banned token has p = 0 and log p = -inf; it adds nothing.
+    entropy = -(p * logprobs.masked_fill(p == 0, 0.0)).sum(-1)
+    return ids, logprobs.gather(-1, ids.unsqueeze(-1)).squeeze(-1), entropy
+
+
 def chosen_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
     """log softmax(logits)[ids]: [..., V] and [...] -> [...], without a second [..., V] tensor."""
     picked = logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1)

@@ -1,6 +1,8 @@
 """A language model ready to be aligned: causal or encoder-decoder, all weights or LoRA.
 
-`Policy` is the only door to transformers and peft: load, encode, forward, reference, save.
+`Policy` is the only door to transformers and peft: load, encode, forward, reference, save. A
+forward is two halves, the trunk up to its last hidden states and the vocabulary head, so that the
+head is spent on response positions alone and, in training, on a few of them at a time.
 Letters: B rows, P prompt positions, T response positions, D hidden size, V vocabulary.
 """
 
@@ -10,29 +12,27 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
+from peft import PeftModel
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as hf_logging
 
+from humanalign.adapters import Lora, Reference, add_adapter
 from humanalign.decoding import Sampling, chosen_logprobs, warp
-from humanalign.errors import DataError
+from humanalign.encoding import Encoding
+from humanalign.errors import ConfigError, DataError
 from humanalign.hub import base_of_adapter, locate, require_tokenizer
-from humanalign.objectives.batch import Tokens, pad_rows
+from humanalign.loading import load_model, load_tokenizer
+from humanalign.objectives.batch import Tokens
 from humanalign.types import Prompt
+
+__all__ = ["Lora", "Policy", "default_device"]
 
 hf_logging.disable_progress_bar()
 hf_logging.set_verbosity_error()
@@ -44,19 +44,6 @@ LogitsHook = Callable[[Tensor, Tensor], Tensor]
 WHOLE = Sampling()  # temperature 1, the whole vocabulary
 
 
-@dataclass(frozen=True)
-class Lora:
-    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) on the linear layers named by targets.
-
-    alpha None means 2 * rank; no targets means every linear layer but the vocabulary head.
-    """
-
-    rank: int = 16
-    alpha: float | None = None
-    dropout: float = 0.0
-    targets: tuple[str, ...] = ()
-
-
 class Policy:
     """A model, its tokenizer and, with LoRA, its adapter. Always in eval mode: dropout is off."""
 
@@ -64,8 +51,8 @@ class Policy:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.name = name
-        self._reference: Literal["off", "snapshot", "copy"] | None = None
-        self._frozen: nn.Module | None = None  # the copy, where all weights are trained
+        self._reference: Reference | None = None
+        self._recomputed: list[nn.Module] = []
         self.logits_hook: LogitsHook | None = None  # steers sampling, e.g. by ILQL's heads
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token  # harmless: masks come from lengths
@@ -79,24 +66,31 @@ class Policy:
         seed: int = 0,
         device: str | None = None,
         dtype: str = "float32",
+        quantize: str | None = None,
+        freeze_encoder: bool = False,
     ) -> Policy:
         """Load a hub name, a model or adapter directory, a finished run or "tiny-instruct".
 
         With `lora`, a fresh adapter is put on a plain model; an adapter that is loaded goes on
-        being trained as it is. DataError: no such model, or a directory without a tokenizer.
+        being trained as it is. `quantize` ("4bit", "8bit") holds the base in fewer bits, by
+        bitsandbytes. DataError: no such model, or a directory without a tokenizer.
         """
         path = locate(name)
         base = base_of_adapter(path)
         require_tokenizer(path)
-        model = _load_model(locate(base) if base else path, dtype)
-        tokenizer = _load(AutoTokenizer, path)
+        model = load_model(locate(base) if base else path, dtype, quantize)
+        tokenizer = load_tokenizer(path)
         torch.manual_seed(seed)
         if base:
             model = PeftModel.from_pretrained(model, path, is_trainable=True)
         elif lora and lora.rank > 0:
-            model = get_peft_model(model, _lora_config(lora))
-        policy = cls(model.to(device or default_device()), tokenizer, str(base or name))
+            model = add_adapter(model, lora, freeze_encoder=freeze_encoder)
+        if not quantize:  # bitsandbytes has placed it already
+            model = model.to(device or default_device())
+        policy = cls(model, tokenizer, str(base or name))
         policy._check_pieces()
+        if freeze_encoder:
+            policy._freeze_encoder()
         return policy
 
     def _check_pieces(self) -> None:
@@ -108,11 +102,17 @@ class Policy:
                 f"only {self.hf.config.vocab_size}; use the tokenizer the model was trained with"
             )
 
+    def _freeze_encoder(self) -> None:
+        if not self.is_encoder_decoder:
+            raise ConfigError(
+                f"freeze_encoder: {self.name} is a causal model without an encoder; leave it out"
+            )
+        self.hf.get_encoder().requires_grad_(False)
+
     @property
     def hf(self) -> PreTrainedModel:
         """The transformers model, with adapters (if any) inside its layers."""
-        inner = self.adapter.get_base_model() if self.has_adapter else self.model
-        return cast(PreTrainedModel, inner)
+        return _inside(self.model)
 
     @property
     def adapter(self) -> PeftModel:
@@ -126,6 +126,13 @@ class Policy:
     @property
     def is_encoder_decoder(self) -> bool:
         return bool(self.hf.config.is_encoder_decoder)
+
+    @property
+    def encoder_is_frozen(self) -> bool:
+        """True where nothing that learns can change what the encoder says: it may run once."""
+        if not self.is_encoder_decoder:
+            return False
+        return not any(p.requires_grad for p in self.hf.get_encoder().parameters())
 
     @property
     def device(self) -> torch.device:
@@ -166,17 +173,14 @@ class Policy:
         """The parameters that learn, by name: the adapter's, or all of them."""
         return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
 
+    @cached_property
+    def _encoding(self) -> Encoding:
+        shared = not self.is_encoder_decoder
+        return Encoding(self.tokenizer, self.name, self.context_length, shared)
+
     def render(self, prompt: Prompt | str) -> str:
         """The text the model reads: its chat template over a conversation, or the text itself."""
-        if isinstance(prompt, str):
-            return prompt
-        if not prompt.messages or not self.tokenizer.chat_template:
-            return prompt.text
-        messages = [{"role": role, "content": content} for role, content in prompt.messages]
-        text = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
-        return str(text)
+        return self._encoding.render(prompt)
 
     def encode(
         self,
@@ -190,98 +194,100 @@ class Policy:
         Without responses the response tensors are [B, 0]. DataError: a prompt that does not fit
         the context together with `max_new_tokens`, with its length.
         """
-        rows = [self._prompt_ids(p) for p in prompts]
-        self._check_length(rows, max_new_tokens)
-        answers: list[list[int]] = [[] for _ in rows]
-        if responses is not None:
-            eos = [self.tokenizer.eos_token_id]
-            answers = [
-                self.tokenizer(r, add_special_tokens=False).input_ids + eos for r in responses
-            ]
-            self._check_answers(rows, answers)
-        pad = self.pad_id
-        return Tokens(*pad_rows(rows, pad, left=True), *pad_rows(answers, pad, left=False)).to(
-            self.device
-        )
-
-    def _prompt_ids(self, text: str) -> list[int]:
-        bos = cast(str | None, self.tokenizer.bos_token)
-        # A chat template writes BOS itself; a second one would be a prompt nobody trained on.
-        special = not (bos and text.startswith(bos))
-        return self.tokenizer(text, add_special_tokens=special).input_ids
+        encoded = self._encoding.encode(prompts, responses, max_new_tokens=max_new_tokens)
+        return encoded.to(self.device)
 
     def fits(self, text: str, max_new_tokens: int) -> bool:
         """True when the prompt, and for causal models its answer too, fits the context."""
-        room = self._room(max_new_tokens)
-        return room is None or len(self._prompt_ids(text)) <= room
-
-    def _room(self, max_new_tokens: int) -> int | None:
-        limit = self.context_length
-        if limit is None or self.is_encoder_decoder:
-            return limit
-        return limit - max_new_tokens
-
-    def _check_length(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> None:
-        room = self._room(max_new_tokens)
-        if room is None:
-            return
-        longest = max(range(len(rows)), key=lambda i: len(rows[i]), default=0)
-        if rows and len(rows[longest]) > room:
-            start = self.tokenizer.decode(list(rows[longest][:12]), skip_special_tokens=True)
-            raise DataError(
-                f"a prompt of {len(rows[longest])} tokens ({start!r} ...) is longer than the "
-                f"{room} that {self.name} can read besides its answer; shorten it, or set "
-                "long_prompts=drop to leave such prompts out"
-            )
-
-    def _check_answers(self, rows: Sequence[list[int]], answers: Sequence[list[int]]) -> None:
-        """DataError for a prompt that fits alone but not together with its answer."""
-        limit = self._room(0)
-        if limit is None or self.is_encoder_decoder:
-            return
-        for row, answer in zip(rows, answers, strict=True):
-            if len(row) + len(answer) > limit:
-                raise DataError(
-                    f"a prompt of {len(row)} tokens and its answer of {len(answer)} are longer "
-                    f"than the {limit} that {self.name} reads; shorten or leave out the row"
-                )
+        return self._encoding.fits(text, max_new_tokens)
 
     def forward(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
         """Logits [B, T, V] that predict response_ids, and the hidden states [B, T, D] behind them.
 
         The reward of position t, its value and its log-probability all live at the same index t.
         """
-        if self.is_encoder_decoder:
-            return self._forward_encoder_decoder(tokens)
-        ids = torch.cat([tokens.prompt_ids, tokens.response_ids], dim=1)
-        mask = torch.cat([tokens.prompt_mask, tokens.response_mask], dim=1).long()
-        length = tokens.response_ids.shape[1]
-        out = self.model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-            output_hidden_states=True,
-            logits_to_keep=length + 1,
-            use_cache=False,
-        )
-        # The position before a token predicts it, so the last one predicts nothing we hold.
-        return out.logits[:, -length - 1 : -1], out.hidden_states[-1][:, -length - 1 : -1]
+        hidden = self.hidden(tokens)
+        return self.logits(hidden), hidden
 
-    def _forward_encoder_decoder(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+    def hidden(self, tokens: Tokens, encoded: Tensor | None = None) -> Tensor:
+        """The trunk: last hidden states [B, T, D] at the positions that predict response_ids.
+
+        `encoded` [B, P, D] are the encoder's states of the prompts, where somebody has them.
+        """
+        for layer in self._recomputed:
+            # Layers recompute in training mode only; what is inside them stays without dropout.
+            layer.training = torch.is_grad_enabled()
+        if self.is_encoder_decoder:
+            states = self.encoder_states(tokens) if encoded is None else encoded
+            return self._decoder_hidden(tokens, states)
+        return self._causal_hidden(tokens)
+
+    def _causal_hidden(self, tokens: Tokens) -> Tensor:
+        """Each row is moved to the left, so that padding follows it and the causal mask is enough:
+        attention needs no other mask and takes its fastest path."""
+        ids = torch.cat([tokens.prompt_ids, tokens.response_ids], dim=1)
+        asked = tokens.prompt_mask.sum(1, keepdim=True)
+        shift = tokens.prompt_ids.shape[1] - asked
+        if shift.any():
+            place = torch.arange(ids.shape[1], device=ids.device) + shift
+            ids = ids.gather(1, place.clamp(max=ids.shape[1] - 1))
+        longest = int((asked[:, 0] + tokens.response_mask.sum(1)).max())
+        out = self.hf.base_model(input_ids=ids[:, :longest], use_cache=False)
+        # The position before a token predicts it.
+        said = torch.arange(tokens.response_ids.shape[1], device=ids.device)
+        place = (asked - 1 + said).clamp(max=longest - 1)
+        hidden = out.last_hidden_state
+        return hidden.gather(1, place.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
+
+    def encoder_states(self, tokens: Tokens) -> Tensor:
+        """What the encoder makes of the prompts, [B, P, D]."""
+        mask = tokens.prompt_mask.long()
+        return self.hf.get_encoder()(
+            input_ids=tokens.prompt_ids, attention_mask=mask
+        ).last_hidden_state
+
+    def _decoder_hidden(self, tokens: Tokens, states: Tensor) -> Tensor:
         ids = tokens.response_ids
         first = torch.full_like(ids[:, :1], self.decoder_start_id)
-        mask = tokens.response_mask
-        out = self.model(
-            input_ids=tokens.prompt_ids,
-            attention_mask=tokens.prompt_mask.long(),
-            decoder_input_ids=torch.cat([first, ids[:, :-1]], dim=1),
-            decoder_attention_mask=torch.cat(
-                [torch.ones_like(mask[:, :1]), mask[:, :-1]], 1
-            ).long(),
-            output_hidden_states=True,
+        # Padding stands after the answer, where the causal mask hides it already.
+        out = self.hf.get_decoder()(
+            input_ids=torch.cat([first, ids[:, :-1]], dim=1),
+            encoder_hidden_states=states,
+            encoder_attention_mask=tokens.prompt_mask.long(),
             use_cache=False,
         )
-        return out.logits, out.decoder_hidden_states[-1]
+        return out.last_hidden_state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """The vocabulary head: hidden [..., D] -> logits [..., V], with what its family adds."""
+        config = self.hf.config.get_text_config(decoder=True)
+        if getattr(config, "scale_decoder_outputs", False):  # T5 with tied embeddings
+            hidden = hidden * config.hidden_size**-0.5
+        head = cast(nn.Module, self.hf.get_output_embeddings())
+        logits = head(hidden)
+        if getattr(config, "logits_scaling", None):  # Granite
+            logits = logits / config.logits_scaling
+        if getattr(config, "logit_scale", None):  # Cohere
+            logits = logits * config.logit_scale
+        cap = getattr(config, "final_logit_softcapping", None)  # Gemma
+        return logits if not cap else cap * torch.tanh(logits / cap)
+
+    def whole_logits(self, tokens: Tokens) -> Tensor:
+        """Logits [B, T, V] by transformers' own forward, left-padded: slow, and what `forward` is
+        held against before a run starts."""
+        if self.is_encoder_decoder:
+            first = torch.full_like(tokens.response_ids[:, :1], self.decoder_start_id)
+            return self.hf(
+                input_ids=tokens.prompt_ids,
+                attention_mask=tokens.prompt_mask.long(),
+                decoder_input_ids=torch.cat([first, tokens.response_ids[:, :-1]], dim=1),
+                use_cache=False,
+            ).logits
+        ids = torch.cat([tokens.prompt_ids, tokens.response_ids], dim=1)
+        mask = torch.cat([tokens.prompt_mask, tokens.response_mask], dim=1).long()
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        out = self.hf(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
+        return out.logits[:, tokens.prompt_ids.shape[1] - 1 : -1]
 
     def logprobs(self, tokens: Tokens, sampling: Sampling = WHOLE) -> Tensor:
         """Per-token log-probabilities [B, T] of response_ids in nats, 0 where masked."""
@@ -290,54 +296,27 @@ class Policy:
         return chosen.masked_fill(~tokens.response_mask, 0.0)
 
     def freeze_reference(self) -> None:
-        """Keep what the policy is now as the reference of the KL.
-
-        LoRA: a snapshot of the adapter, because "adapter off" is the wrong reference once the
-        adapter has been trained; while it is untouched (B = 0) the two are the same and "off" is
-        cheaper. All weights: a frozen copy.
-        """
-        if not self.has_adapter:
-            self._frozen = copy.deepcopy(self.model).requires_grad_(False)
-            self._reference = "copy"
-        elif all(not p.any() for n, p in self.trainable().items() if "lora_B" in n):
-            self._reference = "off"
-        else:
-            self._snapshot_adapter()
-            self._reference = "snapshot"
-
-    def _snapshot_adapter(self) -> None:
-        if "reference" not in self.adapter.peft_config:
-            self.adapter.add_adapter(
-                "reference", copy.deepcopy(self.adapter.peft_config["default"])
-            )
-        own = dict(self.model.named_parameters())
-        for name, p in own.items():
-            if ".reference." in name:
-                p.data.copy_(own[name.replace(".reference.", ".default.")].data)
-                p.requires_grad_(False)
-        self.adapter.set_adapter("default")
+        """Keep what the policy is now as the reference of the KL; see `adapters.Reference`."""
+        self._reference = Reference(self.model)
 
     @contextmanager
     def reference(self) -> Iterator[Policy]:
         """Inside, forward() and logprobs() are the frozen reference's, without gradients."""
         if self._reference is None:
             raise RuntimeError("freeze_reference() comes before reference()")
-        with torch.no_grad():
-            if self._reference == "off":
-                with self.adapter.disable_adapter():
-                    yield self
-            elif self._reference == "snapshot":
-                self.adapter.set_adapter("reference", inference_mode=True)
-                try:
-                    yield self
-                finally:
-                    self.adapter.set_adapter("default")
-            else:
-                live, self.model = self.model, cast(nn.Module, self._frozen)
-                try:
-                    yield self
-                finally:
-                    self.model = live
+        live = self.model
+        with self._reference.of(live) as frozen:
+            self.model = frozen
+            try:
+                yield self
+            finally:
+                self.model = live
+
+    def save_memory(self) -> None:
+        """Recompute activations in backward instead of keeping them."""
+        self.hf.gradient_checkpointing_enable({"use_reentrant": False})
+        layers = (m for m in self.hf.modules() if isinstance(m, GradientCheckpointingLayer))
+        self._recomputed = list(layers)
 
     def save(self, path: Path) -> None:
         """Write the adapter (LoRA) or the whole model, and the tokenizer; `load` reads it back."""
@@ -366,28 +345,9 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _load_model(path: str, dtype: str) -> nn.Module:
-    config = _load(AutoConfig, path)
-    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    return _load(kind, path, dtype=getattr(torch, dtype))
-
-
-def _load(kind, path: str, **options):
-    try:
-        return kind.from_pretrained(path, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise DataError(f"cannot load the model '{path}' ({reason}); check the name") from error
-
-
-def _lora_config(lora: Lora) -> LoraConfig:
-    return LoraConfig(
-        r=lora.rank,
-        lora_alpha=2 * lora.rank if lora.alpha is None else lora.alpha,  # type: ignore[arg-type]
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.targets) or "all-linear",
-        task_type=None,
-    )
+def _inside(model: nn.Module) -> PreTrainedModel:
+    inner = model.get_base_model() if isinstance(model, PeftModel) else model
+    return cast(PreTrainedModel, inner)
 
 
 def _portable(name: str) -> str:

@@ -1,35 +1,70 @@
 """Prompts -> completions, with the sampler's own log-probabilities. One decoding loop for all.
 
-Every row draws from its own row of one random stream, so the same seed and the same batch give
-the same words. Letters: B rows, T response positions, V vocabulary, D hidden size.
+What makes it fast: the cache is allocated once (cache.py); rows that have ended leave the batch;
+adapters are folded into the weights meanwhile (adapters.merged); and all that training needs of
+the policy that sampled (log-probabilities, entropy, hidden states) is kept, so that nothing has
+to be computed a second time. Every row draws from its own column of one random stream, so the
+same seed and batch give the same words. Letters: B rows, T response positions, V vocabulary,
+D hidden size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, EncoderDecoderCache
-from transformers.modeling_outputs import BaseModelOutput
 
-from humanalign.decoding import Sampling, chosen_logprobs, warp
+from humanalign.adapters import merged
+from humanalign.cache import causal_cache, encoder_decoder_cache, keep_rows
+from humanalign.decoding import Sampling, draw, warp
 from humanalign.models import Policy
 from humanalign.objectives.batch import Tokens
 
 __all__ = ["Answer", "Sampled", "Sampling", "complete", "sample"]
 
+# Rows that have ended are dropped when a quarter of the batch has: each time costs a copy.
+COMPACT_AT = 0.75
+
 
 @dataclass(frozen=True)
 class Sampled:
-    """One batch of samples. logprobs [B, T] in nats under the sampled distribution, 0 if masked;
-    finished: True where the answer ended with EOS rather than at the length limit."""
+    """One batch of samples; tensors are [B, T], 0 where masked.
+
+    logprobs and entropy in nats under the sampled distribution; finished: True where the answer
+    ended with EOS rather than at the length limit. hidden [B, T, D]: the trunk's states that
+    predicted each token; encoded [B, P, D]: the encoder's states, where there is an encoder. Both
+    only where they were asked for.
+    """
 
     tokens: Tokens
     texts: list[str]
     logprobs: Tensor
+    entropy: Tensor
     finished: list[bool]
+    hidden: Tensor | None = None
+    encoded: Tensor | None = None
+
+    @classmethod
+    def of_texts(cls, tokens: Tokens, texts: Sequence[str]) -> Sampled:
+        """Answers that somebody else wrote: whole, and nothing known of how they came about."""
+        unknown = torch.zeros(tokens.response_ids.shape, device=tokens.response_ids.device)
+        return cls(tokens, list(texts), unknown, unknown, [True] * len(texts))
+
+    def select(self, rows: Tensor) -> Sampled:
+        """These rows, in this order."""
+        chosen = rows.tolist()
+        return Sampled(
+            self.tokens.select(rows),
+            [self.texts[i] for i in chosen],
+            self.logprobs[rows],
+            self.entropy[rows],
+            [self.finished[i] for i in chosen],
+            None if self.hidden is None else self.hidden[rows],
+            None if self.encoded is None else self.encoded[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -42,28 +77,21 @@ class Answer:
 
 @torch.no_grad()
 def sample(
-    policy: Policy, prompts: Sequence[str], sampling: Sampling, *, generator: torch.Generator
+    policy: Policy,
+    prompts: Sequence[str],
+    sampling: Sampling,
+    *,
+    generator: torch.Generator,
+    keep_hidden: bool = False,
 ) -> Sampled:
     """Answer each prompt once. The generator lives on the CPU, so seeds mean the same anywhere."""
     tokens = policy.encode(prompts, max_new_tokens=sampling.max_new_tokens)
-    step = _encoder_decoder_step if policy.is_encoder_decoder else _causal_step
-    next_logits = step(policy, tokens)
-    eos = torch.tensor(policy.eos_ids, device=policy.device)
-    alive = torch.ones(len(tokens), dtype=torch.bool, device=policy.device)
-    token = None
-    columns: list[tuple[Tensor, Tensor, Tensor]] = []  # (token, its log-prob, was the row alive)
-    for _ in range(sampling.max_new_tokens):
-        logits, hidden = next_logits(token)
-        if policy.logits_hook is not None:
-            logits = policy.logits_hook(logits, hidden)
-        logits = warp(logits, sampling, policy.eos_ids)
-        drawn = _draw(logits, sampling, generator)
-        token = torch.where(alive, drawn, policy.pad_id)
-        columns.append((token, chosen_logprobs(logits, token), alive))
-        alive = alive & ~torch.isin(token, eos)
-        if not alive.any():
-            break
-    return _gather(policy, tokens, columns, alive)
+    with merged(policy.model), plain_attention(policy):
+        make = _EncoderDecoder if policy.is_encoder_decoder else _Causal
+        trunk = make(policy, tokens, sampling.max_new_tokens)
+        columns = _Columns(policy, len(tokens), sampling.max_new_tokens, keep_hidden)
+        _decode(policy, trunk, columns, sampling, generator)
+    return columns.sampled(policy, tokens, trunk.encoded if keep_hidden else None)
 
 
 def complete(
@@ -91,79 +119,150 @@ def complete(
     return answers
 
 
-def _draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
-    """One token per row: argmax, or the inverse of the cumulative distribution at a uniform."""
-    if sampling.temperature == 0.0:
-        return logits.argmax(-1)
-    uniform = torch.rand(len(logits), 1, generator=generator, dtype=torch.float64)
-    cumulative = logits.double().softmax(-1).cumsum(-1)
-    # Scaling by the last entry keeps the draw inside the vocabulary whatever the rounding; the
-    # next representable number above 0 keeps it off tokens of probability 0 at the front.
-    point = uniform.clamp(min=1e-300).to(logits.device) * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, point).squeeze(-1)
-
-
-def _encoder_decoder_step(policy: Policy, tokens: Tokens) -> Callable:
-    hf, mask = policy.hf, tokens.prompt_mask.long()
-    encoded = hf.get_encoder()(input_ids=tokens.prompt_ids, attention_mask=mask)
-    states = BaseModelOutput(last_hidden_state=encoded.last_hidden_state)
-    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-
-    def next_logits(token: Tensor | None) -> tuple[Tensor, Tensor]:
-        ids = (
-            torch.full_like(tokens.prompt_ids[:, 0], policy.decoder_start_id)
-            if token is None
-            else token
+def _decode(
+    policy: Policy,
+    trunk: _Causal | _EncoderDecoder,
+    columns: _Columns,
+    sampling: Sampling,
+    generator: torch.Generator,
+) -> None:
+    eos = torch.tensor(policy.eos_ids, device=policy.device)
+    rows = torch.arange(columns.count, device=policy.device)  # those that are still in the batch
+    alive = torch.ones_like(rows, dtype=torch.bool)
+    token = None
+    for t in range(sampling.max_new_tokens):
+        hidden = trunk.step(token)
+        logits = policy.logits(hidden)
+        if policy.logits_hook is not None:
+            logits = policy.logits_hook(logits, hidden)
+        # Every row's number is drawn, so that rows that left do not move the others' numbers.
+        uniform = torch.rand(columns.count, generator=generator, dtype=torch.float64)
+        # The next number above 0 keeps the draw off tokens of probability 0 at the front.
+        mine = uniform.clamp(min=1e-300).to(policy.device)[rows]
+        drawn = draw(
+            warp(logits, sampling, policy.eos_ids), mine, greedy=sampling.temperature == 0.0
         )
-        out = hf(
-            encoder_outputs=states,
-            attention_mask=mask,
-            decoder_input_ids=ids[:, None],
-            past_key_values=cache,
-            output_hidden_states=policy.logits_hook is not None,
-            use_cache=True,
-        )
-        hidden = out.decoder_hidden_states[-1][:, -1] if out.decoder_hidden_states else out.logits
-        return out.logits[:, -1], hidden
-
-    return next_logits
+        columns.put(t, rows[alive], [x[alive] for x in drawn], hidden[alive])
+        token = torch.where(alive, drawn[0], policy.pad_id)
+        alive = alive & ~torch.isin(token, eos)
+        left = int(alive.sum())
+        if not left:
+            break
+        if left <= COMPACT_AT * len(rows):
+            stay = alive.nonzero()[:, 0]
+            trunk.keep(stay)
+            rows, token, alive = rows[stay], token[stay], alive[stay]
 
 
-def _causal_step(policy: Policy, tokens: Tokens) -> Callable:
-    hf, cache = policy.hf, DynamicCache()
-    mask = tokens.prompt_mask.long()
-    position = mask.sum(1, keepdim=True) - 1
+@contextmanager
+def plain_attention(policy: Policy) -> Iterator[None]:
+    """On a CPU the fused kernel takes several times as long for one query as plain products do."""
+    hf = policy.hf
+    before = hf.config._attn_implementation
+    if policy.device.type != "cpu" or before != "sdpa":
+        yield
+        return
+    hf.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        hf.set_attn_implementation(before)
 
-    def next_logits(token: Tensor | None) -> tuple[Tensor, Tensor]:
-        nonlocal mask, position
+
+class _Columns:
+    """What has been sampled so far, one column a token, each row in its own place."""
+
+    def __init__(self, policy: Policy, count: int, width: int, keep_hidden: bool) -> None:
+        self.count, self.used = count, 0
+        device = policy.device
+        self.ids = torch.full((count, width), policy.pad_id, device=device)
+        self.mask = torch.zeros((count, width), dtype=torch.bool, device=device)
+        self.logprobs = torch.zeros((count, width), device=device)
+        self.entropy = torch.zeros((count, width), device=device)
+        self.hidden: Tensor | None = None
+        if keep_hidden:
+            size = (count, width, policy.hidden_size)
+            self.hidden = torch.zeros(size, device=device, dtype=policy.hf.dtype)
+
+    def put(self, t: int, rows: Tensor, drawn: Sequence[Tensor], hidden: Tensor) -> None:
+        self.ids[rows, t], self.logprobs[rows, t], self.entropy[rows, t] = drawn
+        self.mask[rows, t] = True
+        if self.hidden is not None:
+            self.hidden[rows, t] = hidden.to(self.hidden.dtype)
+        self.used = t + 1
+
+    def sampled(self, policy: Policy, tokens: Tokens, encoded: Tensor | None) -> Sampled:
+        ids, mask = self.ids[:, : self.used], self.mask[:, : self.used]
+        lengths = mask.sum(1)
+        last = ids.gather(1, (lengths - 1).clamp(min=0).unsqueeze(1))[:, 0]
+        finished = torch.isin(last, torch.tensor(policy.eos_ids, device=ids.device))
+        texts = [
+            str(policy.tokenizer.decode(row[:n], skip_special_tokens=True)).strip()
+            for row, n in zip(ids.tolist(), lengths.tolist(), strict=True)
+        ]
+        full = Tokens(tokens.prompt_ids, tokens.prompt_mask, ids, mask)
+        hidden = None if self.hidden is None else self.hidden[:, : self.used]
+        logprobs, entropy = self.logprobs[:, : self.used], self.entropy[:, : self.used]
+        return Sampled(full, texts, logprobs, entropy, finished.tolist(), hidden, encoded)
+
+
+class _Causal:
+    """One token at a time behind the prompt: `step` gives the hidden states [b, D] of the rest."""
+
+    encoded: Tensor | None = None
+
+    def __init__(self, policy: Policy, tokens: Tokens, capacity: int) -> None:
+        self.body, self.tokens = policy.hf.base_model, tokens
+        self.lengths = tokens.prompt_mask.sum(1, keepdim=True)
+        self.seen, width = tokens.prompt_ids.shape[1], tokens.prompt_ids.shape[1] + capacity
+        self.cache = causal_cache(policy.hf.config, width)
+        self.mask = tokens.prompt_mask.new_ones((len(tokens), width))
+        self.mask[:, : self.seen] = tokens.prompt_mask
+        # Without padding there is nothing to hide, and attention takes its faster path.
+        self.padded = not bool(tokens.prompt_mask.all())
+
+    def step(self, token: Tensor | None) -> Tensor:
         if token is None:
-            ids, positions = tokens.prompt_ids, (mask.cumsum(1) - 1).clamp(min=0)
+            ids, mask = self.tokens.prompt_ids, self.tokens.prompt_mask
+            positions = (mask.long().cumsum(1) - 1).clamp(min=0)
         else:
-            mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-            position = position + 1
-            ids, positions = token[:, None], position
-        out = hf(
+            ids, positions = token[:, None], self.lengths
+            self.lengths = self.lengths + 1
+            self.seen += 1
+        out = self.body(
             input_ids=ids,
-            attention_mask=mask,
+            attention_mask=self.mask[:, : self.seen].long() if self.padded else None,
             position_ids=positions,
-            past_key_values=cache,
-            output_hidden_states=policy.logits_hook is not None,
-            logits_to_keep=1,
+            past_key_values=self.cache,
             use_cache=True,
         )
-        hidden = out.hidden_states[-1][:, -1] if out.hidden_states else out.logits
-        return out.logits[:, -1], hidden
+        return out.last_hidden_state[:, -1]
 
-    return next_logits
+    def keep(self, rows: Tensor) -> None:
+        keep_rows(self.cache, rows)
+        self.lengths, self.mask = self.lengths[rows], self.mask[rows]
 
 
-def _gather(policy: Policy, tokens: Tokens, columns: list, alive: Tensor) -> Sampled:
-    ids, logprobs, mask = (torch.stack(column, dim=1) for column in zip(*columns, strict=True))
-    lengths = mask.sum(1).tolist()
-    finished = [not a for a in alive.tolist()]
-    texts = [
-        str(policy.tokenizer.decode(row[:n], skip_special_tokens=True)).strip()
-        for row, n in zip(ids.tolist(), lengths, strict=True)
-    ]
-    full = Tokens(tokens.prompt_ids, tokens.prompt_mask, ids, mask)
-    return Sampled(full, texts, logprobs.masked_fill(~mask, 0.0), finished)
+class _EncoderDecoder:
+    """The prompt is read once; then one token at a time, as `_Causal`."""
+
+    def __init__(self, policy: Policy, tokens: Tokens, capacity: int) -> None:
+        self.decoder = policy.hf.get_decoder()
+        self.start = torch.full_like(tokens.prompt_ids[:, 0], policy.decoder_start_id)
+        self.encoded = self.states = policy.encoder_states(tokens)
+        self.mask = tokens.prompt_mask.long()
+        self.cache = encoder_decoder_cache(capacity)
+
+    def step(self, token: Tensor | None) -> Tensor:
+        out = self.decoder(
+            input_ids=(self.start if token is None else token)[:, None],
+            encoder_hidden_states=self.states,
+            encoder_attention_mask=self.mask,
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+        return out.last_hidden_state[:, -1]
+
+    def keep(self, rows: Tensor) -> None:
+        keep_rows(self.cache, rows)
+        self.states, self.mask = self.states[rows], self.mask[rows]

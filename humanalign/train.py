@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from humanalign.errors import RunError
+from humanalign.interrupts import held_signals
 from humanalign.run import Run
 
 Row = TypeVar("Row")
@@ -59,7 +60,7 @@ class Trainer:
     ) -> None:
         self.parameters = dict(parameters)
         self.max_grad_norm = max_grad_norm
-        self.steps = 0
+        self.steps, self.last_lr = 0, lr
         self.optimizer = torch.optim.AdamW(
             _groups(self.parameters, lr, lr_of or {}),
             lr=lr,
@@ -81,10 +82,13 @@ class Trainer:
             return self._lr * (1 - done)
         return self._lr * 0.5 * (1 + math.cos(math.pi * done))
 
-    def step(self, losses: Iterable[Loss]) -> dict[str, float]:
+    def step(
+        self, losses: Iterable[Loss], *, accept: Callable[[Mapping[str, float]], bool] | None = None
+    ) -> dict[str, float]:
         """One optimizer step over the micro-batches; returns metrics per row, `loss`, `grad_norm`.
 
-        RunError when the loss or the gradient is not finite: nothing is stepped then.
+        `accept` sees the metrics before the weights move and may refuse the step (`steps` then
+        stays). RunError when the loss or the gradient is not finite: nothing is stepped then.
         """
         total, count, rows = 0.0, 0.0, 0
         sums: dict[str, float] = {}
@@ -97,9 +101,11 @@ class Trainer:
             rows += loss.rows
             for name, value in loss.metrics.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
-        norm = self._apply(total, count)
         means = {name: value / max(rows, 1) for name, value in sums.items()}
-        return {"loss": total / max(count, 1e-12), "grad_norm": norm, **means}
+        means["loss"] = total / max(count, 1e-12)
+        if accept is not None and not accept(means):
+            return means
+        return means | {"grad_norm": self._apply(total, count), "lr": self.last_lr}
 
     def _apply(self, total: float, count: float) -> float:
         parameters = [p for p in self.parameters.values() if p.grad is not None]
@@ -114,8 +120,9 @@ class Trainer:
                 f"the loss is {total} and its gradient norm {float(norm)} at optimizer step "
                 f"{self.steps}; lower lr, or look at the data of this step"
             )
+        self.last_lr = self.learning_rate()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate() * group["scale"]
+            group["lr"] = self.last_lr * group["scale"]
         self.optimizer.step()
         self.steps += 1
         return float(norm)
@@ -166,24 +173,36 @@ def fit(
     per_epoch = math.ceil(len(rows) / batch)
     total = per_epoch * epochs
     done = _resume(run, trainer)
-    for step in range(done, total):
-        chosen = _rows_of_step(rows, step, per_epoch, batch, seed)
-        size = micro_batch or len(chosen)
-        pieces = (chosen[i : i + size] for i in range(0, len(chosen), size))
-        metrics = trainer.step(loss_fn(piece) for piece in pieces)
-        if after_step:
-            after_step(step + 1)
-        last = step + 1 == total
-        if evaluate and (last or (evaluate_every and (step + 1) % evaluate_every == 0)):
-            metrics |= evaluate()
-        if run:
-            run.log(step + 1, {f"{stage}/{name}": value for name, value in metrics.items()})
-            if checkpoint_every and (step + 1) % checkpoint_every == 0:
-                with run.checkpoint(step + 1) as folder:
-                    trainer.save(folder)
-        if progress:
-            progress(step + 1, total)
+    with held_signals() as stopping:
+        for step in range(done, total):
+            chosen = _rows_of_step(rows, step, per_epoch, batch, seed)
+            size = micro_batch or len(chosen)
+            pieces = (chosen[i : i + size] for i in range(0, len(chosen), size))
+            metrics = trainer.step(loss_fn(piece) for piece in pieces)
+            if after_step:
+                after_step(step + 1)
+            last = step + 1 == total
+            if evaluate and (last or (evaluate_every and (step + 1) % evaluate_every == 0)):
+                metrics |= evaluate()
+            due = stopping() or bool(checkpoint_every and (step + 1) % checkpoint_every == 0)
+            _keep(run, trainer, step + 1, {f"{stage}/{n}": v for n, v in metrics.items()}, due)
+            if stopping():
+                raise KeyboardInterrupt
+            if progress:
+                progress(step + 1, total)
     return total
+
+
+def _keep(
+    run: Run | None, trainer: Trainer, step: int, metrics: Mapping[str, float], due: bool
+) -> None:
+    """Log a step; where it is due, write a checkpoint."""
+    if run is None:
+        return
+    run.log(step, metrics)
+    if due:
+        with run.checkpoint(step) as folder:
+            trainer.save(folder)
 
 
 def _groups(

@@ -7,17 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from humanalign.align.algorithms import ALGORITHMS
 from humanalign.align.bestof import bestof
 from humanalign.align.ilql import ABOUT, ilql, load_steered
+from humanalign.align.learner import settings_for
 from humanalign.align.offline import offline, preference_loss
-from humanalign.align.online import ALGORITHMS, online
+from humanalign.align.online import online
 from humanalign.align.rollout import policy_sampling
 from humanalign.align.selfcheck import check_settings
 from humanalign.align.sft import sft
-from humanalign.config import build
 from humanalign.errors import ConfigError, did_you_mean
 from humanalign.models import Policy
 from humanalign.objectives import names
+from humanalign.rows import columns, read_rows
 from humanalign.run import Run
 from humanalign.settings import AlignConfig
 from humanalign.types import PreferencePair, Prompt, RewardModel
@@ -67,7 +69,7 @@ def align(
     or (prompt, completion, score) rows (ilql). `settings` are the keys of `humanalign align`, e.g.
     {"steps": 100, "kl": {"coef": 0.1}}. A finished run gives back what it trained.
     """
-    config = _config(policy, method, settings)
+    config = settings_for(policy, method, settings)
     check(config)
     if isinstance(run, str | Path):
         run = Run.open(run, stage="align", config=config.model_dump(), seed=config.seed)
@@ -80,8 +82,18 @@ def align(
         raise ConfigError(f"reward is required for method={config.method}; give reward=...")
     if config.method == "bon":
         return _best_of(policy, prompts, reward, config, run=run, progress=progress)
-    online(policy, prompts, reward, config, run=run, progress=progress)
+    mix = mix_rows(config)
+    online(policy, prompts, reward, config, run=run, mix=mix, progress=progress)
     return policy
+
+
+def mix_rows(config: AlignConfig) -> list[tuple[str, str]] | None:
+    """The (prompt, response) rows of mix.data, None where nothing is mixed in."""
+    if config.mix.data is None:
+        return None
+    rows = read_rows(config.mix.data)
+    columns(rows, ["prompt", "response"], config.mix.data)
+    return [(str(row["prompt"]), str(row["response"])) for row in rows]
 
 
 def check(config: AlignConfig) -> None:
@@ -100,14 +112,6 @@ def check(config: AlignConfig) -> None:
             "dtype: bfloat16 weights are too coarse for steps of this size when all of them are "
             "trained, got lora.rank=0; use float32, or lora.rank above 0"
         )
-
-
-def _config(policy: Policy, method: str, settings: AlignConfig | Mapping | None) -> AlignConfig:
-    if isinstance(settings, AlignConfig):
-        return settings
-    lora = {} if policy.has_adapter else {"lora": {"rank": 0}}
-    given = {"model": policy.name, "method": method, **lora, **(settings or {})}
-    return build(AlignConfig, given)
 
 
 def _objective(config: AlignConfig) -> dict[str, str | float | bool]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from humanalign.align.rollout import Rollout
+import torch
+
+from humanalign.align.rollout import Rollout, scores_of
 from humanalign.decoding import Sampling
 from humanalign.errors import ConfigError, DataError, RunError
+from humanalign.models import Policy
+from humanalign.objectives.batch import Tokens
 from humanalign.objectives.kl import k1
 from humanalign.settings import AlignConfig
-from humanalign.types import Prompt
+from humanalign.types import Prompt, RewardModel
 
 # Forwards of the same rows with and without a cache differ by about 1e-5 nats a token in float32;
 # in bfloat16 by up to .12 on the models tried, and what matters there is a gap far above rounding.
@@ -36,6 +40,25 @@ def check_settings(config: AlignConfig) -> None:
         raise ConfigError(
             f"minibatches: expected at most batch={config.batch}, got {config.minibatches}"
         )
+    if config.method != "ppo" and (config.value.model or config.value.warmup):
+        raise ConfigError(f"value: method={config.method} has no value function; leave it out")
+
+
+@torch.no_grad()
+def check_head(policy: Policy, tokens: Tokens, config: AlignConfig) -> None:
+    """RunError where trunk and head apart do not give what the model's own forward gives.
+
+    A family whose head does something that `Policy.logits` does not know would be trained on
+    wrong log-probabilities; a few rows show it.
+    """
+    few = tokens.select(slice(0, 2)).trimmed()
+    ours, theirs = policy.forward(few)[0].float(), policy.whole_logits(few).float()
+    gap = (ours.log_softmax(-1) - theirs.log_softmax(-1)).abs()[few.response_mask]
+    if gap.numel() and float(gap.max()) > ROUNDING[config.dtype] * 10:
+        raise RunError(
+            f"{policy.name}: its vocabulary head does more than this version knows (log-"
+            f"probabilities differ by {float(gap.max()):.3g} nats); use another model family"
+        )
 
 
 def check_first_rollout(rollout: Rollout, sampling: Sampling, dtype: str = "float32") -> None:
@@ -47,7 +70,7 @@ def check_first_rollout(rollout: Rollout, sampling: Sampling, dtype: str = "floa
             f"the reference is not the policy that training starts from: their log-probabilities "
             f"differ by {gap:.4f} nats at step 0; load both from the same model and adapter"
         )
-    if rollout.sampler_gap > ROUNDING[dtype]:
+    if rollout.sampler_gap is not None and rollout.sampler_gap > ROUNDING[dtype]:
         raise RunError(
             f"the sampler's log-probabilities differ from the trainer's by "
             f"{rollout.sampler_gap:.4f} nats (temperature {sampling.temperature}); "
@@ -56,4 +79,23 @@ def check_first_rollout(rollout: Rollout, sampling: Sampling, dtype: str = "floa
     if not any(text.strip() for text in rollout.texts):
         raise RunError(
             f"all {len(rollout.texts)} first answers are empty; look at the prompt's template"
+        )
+
+
+def sampler_is_trainer(rollout: Rollout) -> bool:
+    """True where the sampler's numbers were measured again and are the trainer's."""
+    return rollout.sampler_gap is not None and rollout.sampler_gap <= SAME
+
+
+def check_sign(reward: RewardModel, config: AlignConfig) -> None:
+    """RunError where the reward puts the known bad answer of `reward_check` before the good one."""
+    known = config.reward_check
+    if known is None:
+        return
+    given = scores_of(reward, [known.prompt] * 2, [known.good, known.bad], torch.device("cpu"))
+    good, bad = given.tolist()
+    if good <= bad:
+        raise RunError(
+            f"the reward gives the good answer {good:.4g} and the bad one {bad:.4g}: its sign or "
+            "its label is wrong; choose the other label, or mend reward_check"
         )

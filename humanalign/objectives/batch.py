@@ -1,8 +1,9 @@
 """The tensor containers of the objectives: tokens, rollouts and pair log-probabilities.
 
 Letters: B rows, P prompt positions, T response positions. Masks are boolean, True = a real token.
-Prompts are padded on the left, responses on the right, and masks come from lengths, never from
-comparing tokens with the pad id (pad may equal EOS).
+Prompts are padded on the left where the response follows them in one sequence (causal models) and
+on the right where an encoder reads them; responses on the right. Masks come from lengths, never
+from comparing tokens with the pad id (pad may equal EOS).
 """
 
 from __future__ import annotations
@@ -43,6 +44,20 @@ class Tokens(_Rows):
     def __len__(self) -> int:
         return self.prompt_ids.shape[0]
 
+    def lengths(self) -> Tensor:
+        """Real tokens of each row, prompt and response together, [B]."""
+        return self.prompt_mask.sum(1) + self.response_mask.sum(1)
+
+    def trimmed(self) -> Tokens:
+        """The same rows without the columns in which every row has padding."""
+        prompt, response = self.prompt_mask.any(0), self.response_mask.any(0)
+        return Tokens(
+            self.prompt_ids[:, prompt],
+            self.prompt_mask[:, prompt],
+            self.response_ids[:, response],
+            self.response_mask[:, response],
+        )
+
     def to(self, device: torch.device | str) -> Tokens:
         return Tokens(*(getattr(self, f.name).to(device) for f in fields(self)))
 
@@ -52,7 +67,9 @@ class RolloutBatch(_Rows):
     """Everything PPO, RLOO and GRPO need of one batch of samples.
 
     logprobs, ref_logprobs, values, rewards, advantages, returns: [B, T], float, nats where they
-    are log-probabilities; scores [B]: the reward model's number after standardisation.
+    are log-probabilities; scores [B]: the reward model's number after standardisation. encoded
+    [B, P, D]: the prompts' encoder states, where the encoder is frozen; ref_hidden [B, T, D]: the
+    reference's last hidden states, where the loss wants its whole distribution.
     """
 
     tokens: Tokens
@@ -63,6 +80,8 @@ class RolloutBatch(_Rows):
     rewards: Tensor | None = None
     advantages: Tensor | None = None
     returns: Tensor | None = None
+    encoded: Tensor | None = None
+    ref_hidden: Tensor | None = None
 
     @property
     def mask(self) -> Tensor:

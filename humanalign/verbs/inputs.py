@@ -23,7 +23,17 @@ def trainable_policy(config: Trains) -> Policy:
     """The policy to be trained, with a fresh adapter unless lora.rank is 0."""
     lora = Lora(config.lora.rank, config.lora.alpha, targets=tuple(config.lora.targets))
     wanted = lora if config.lora.rank else None
-    return Policy.load(config.model, lora=wanted, seed=config.seed, dtype=config.dtype)
+    policy = Policy.load(
+        config.model,
+        lora=wanted,
+        seed=config.seed,
+        dtype=config.dtype,
+        quantize=config.quantize,
+        freeze_encoder=config.freeze_encoder,
+    )
+    if config.gradient_checkpointing:
+        policy.save_memory()
+    return policy
 
 
 def read_prompts(config: ReadsPrompts) -> PromptSet:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from small_policies import EOS, train_adapter
 
-from humanalign.align.rollout import Rollout, policy_sampling, roll_out
+from humanalign.align.learner import Learner
+from humanalign.align.rollout import Rollout, policy_sampling, scores_of
 from humanalign.align.selfcheck import check_first_rollout, check_prompts
 from humanalign.errors import ConfigError, DataError, RunError
 from humanalign.heads import ScalarHead
@@ -27,13 +28,33 @@ def started(folder, start: str) -> Policy:
     policy = Policy.load(folder, lora=None if start == "all weights" else Lora(rank=2))
     if start == "trained adapter":
         train_adapter(policy)
-    policy.freeze_reference()
     return policy
 
 
-def rolled(policy: Policy, reward=None, head: ScalarHead | None = None, **keys) -> Rollout:
-    config = settings(**keys)
-    return roll_out(policy, head, PROMPTS * 4, reward or Length(), config, seed=4)
+def rolled(policy: Policy, reward=None, *, change=None, moments=None, head=None, **keys) -> Rollout:
+    """A first rollout; `change` happens to the policy after its reference was frozen."""
+    learner = Learner(policy, settings=settings(**{"standardise": moments is not None} | keys))
+    if change is not None:
+        change(policy)
+        learner.state.step = 1  # past the check that policy and reference agree
+    if moments is not None:
+        learner.state.take(moments)
+    if head is not None:
+        learner.critic.head = head
+    texts = [p.text for p in PROMPTS * 4]
+    sampled = learner.draw(texts, 4)
+    raw = scores_of(reward or Length(), texts, sampled.texts, policy.device)
+    return learner.experience(texts, sampled, raw)
+
+
+def shaken(size: float):
+    """A change that moves every weight that learns."""
+
+    def change(policy: Policy) -> None:
+        for p in policy.trainable().values():
+            p.data += size * torch.randn(p.shape, generator=torch.Generator().manual_seed(1))
+
+    return change
 
 
 @pytest.mark.parametrize("start", STARTS)
@@ -59,10 +80,7 @@ def test_the_ratio_is_one_at_the_first_minibatch(folder, start):
 
 def test_the_logprobs_and_the_kl_are_those_of_the_two_distributions(folder):
     policy = started(folder, "trained adapter")
-    for name, p in policy.trainable().items():
-        if "lora_B" in name:
-            p.data *= 1.3
-    rollout = rolled(policy, temperature=0.7, kl={"estimator": "full"})
+    rollout = rolled(policy, change=shaken(0.1), temperature=0.7, kl={"estimator": "full"})
     tokens, mask = rollout.batch.tokens, rollout.batch.mask
     with torch.no_grad():
         p = (policy.forward(tokens)[0] / 0.7).softmax(-1)
@@ -108,15 +126,8 @@ def test_an_answer_without_an_end_pays_for_it_unless_ends_are_off(folder):
 def test_the_reward_is_standardised_by_the_moments_of_the_reference(folder):
     policy = started(folder, "all weights")
     reference = Moments(*(torch.tensor(x) for x in (64.0, 3.0, 4.0)))
-    rollout = roll_out(
-        policy,
-        None,
-        PROMPTS * 4,
-        Fixed([5.0] * 8 + [1.0] * 8),
-        settings(ignore_eos=True),
-        seed=4,
-        moments=reference,
-    )
+    given = Fixed([5.0] * 8 + [1.0] * 8)
+    rollout = rolled(policy, given, moments=reference, ignore_eos=True)
     assert rollout.batch.scores.tolist() == pytest.approx([1.0] * 8 + [-1.0] * 8)
     assert rollout.raw.tolist() == [5.0] * 8 + [1.0] * 8
     assert rollout.metrics()["reward"] == 3.0
@@ -165,11 +176,9 @@ def test_micro_batches_do_not_change_what_is_measured(folder):
 
 
 def test_a_reference_that_is_not_the_start_is_refused(folder):
-    policy = started(folder, "all weights")
-    for p in policy.trainable().values():
-        p.data += 0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1))
+    rollout = rolled(started(folder, "all weights"), change=shaken(0.05))
     with pytest.raises(RunError, match="reference is not the policy that training starts from"):
-        check_first_rollout(rolled(policy), policy_sampling(settings()))
+        check_first_rollout(rollout, policy_sampling(settings()))
 
 
 def test_a_sampler_of_another_distribution_is_refused(folder):

@@ -18,7 +18,10 @@ LAYERS = [
     ("types", "errors", "rooms"),
     ("rows", "intervals", "config", "settings", "run"),
     ("objectives",),
-    ("hub", "decoding", "models", "heads", "sampling", "train", "console"),
+    (
+        *("hub", "loading", "encoding", "decoding", "adapters", "models", "heads"),
+        *("cache", "sampling", "train", "averaging", "interrupts", "console"),
+    ),
     ROOMS,
     ("verbs", "cli", "loop", "web", "tiny", "__main__", "demo"),
 ]

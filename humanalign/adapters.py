@@ -1,0 +1,145 @@
+"""LoRA: fresh adapters, the snapshot that is the reference, weights merged while sampling.
+
+One set of base weights serves the policy that learns, the reference of the KL and the sampler:
+what differs between them is an adapter of a few per cent.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft.tuners.lora import Linear as LoraLinear
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+Kind = Literal["off", "snapshot", "copy"]
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) on the linear layers named by targets.
+
+    alpha None means 2 * rank; no targets means every linear layer but the vocabulary head.
+    """
+
+    rank: int = 16
+    alpha: float | None = None
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ()
+
+
+def add_adapter(model: nn.Module, lora: Lora, *, freeze_encoder: bool = False) -> PeftModel:
+    """The model under a fresh adapter (B = 0); a quantized base is prepared for it."""
+    if getattr(model, "is_quantized", False):
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=2 * lora.rank if lora.alpha is None else lora.alpha,  # type: ignore[arg-type]
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets) or "all-linear",
+        exclude_modules=r"(.*\.)?encoder\..*" if freeze_encoder else None,
+        task_type=None,
+    )
+    return get_peft_model(model, config)  # type: ignore[arg-type, return-value]
+
+
+class Reference:
+    """What the policy was when training began: the reference of the KL, without gradients.
+
+    LoRA: a snapshot of the adapter, because "adapter off" is the wrong reference once the adapter
+    has been trained; while it is untouched (B = 0) the two are the same and "off" is cheaper. All
+    weights: a frozen copy.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.copy: nn.Module | None = None
+        self.kind: Kind
+        if not isinstance(model, PeftModel):
+            self.kind, self.copy = "copy", copy.deepcopy(model).requires_grad_(False)
+        elif _untouched(model):
+            self.kind = "off"
+        else:
+            self.kind = "snapshot"
+            _snapshot(model)
+
+    @contextmanager
+    def of(self, model: nn.Module) -> Iterator[nn.Module]:
+        """Inside, the module that is yielded computes as the reference does."""
+        with torch.no_grad():
+            if self.copy is not None:
+                yield self.copy
+                return
+            assert isinstance(model, PeftModel)
+            if self.kind == "off":
+                with model.disable_adapter():
+                    yield model
+                return
+            model.set_adapter("reference", inference_mode=True)
+            try:
+                yield model
+            finally:
+                model.set_adapter("default")
+
+
+@contextmanager
+def merged(model: nn.Module) -> Iterator[None]:
+    """Inside, W + s B A stands in the place of W, so a forward costs what it costs without LoRA.
+
+    The weights themselves are put back afterwards, not subtracted: not a bit of them changes.
+    Only float32 weights under plain LoRA layers are merged; in bfloat16 the sum would be rounded
+    and the sampler would no longer be the policy.
+    """
+    if not isinstance(model, PeftModel) or not _mergeable(model):
+        yield
+        return
+    kept: list[tuple[nn.Parameter, torch.Tensor]] = []
+    try:
+        with torch.no_grad():
+            for layer in _lora_layers(model):
+                weight = cast(nn.Parameter, layer.get_base_layer().weight)
+                kept.append((weight, weight.data))
+                weight.data = weight.data + layer.get_delta_weight("default")
+        with model.disable_adapter():
+            yield
+    finally:
+        for weight, data in kept:
+            weight.data = data
+
+
+def _lora_layers(model: PeftModel) -> list[LoraLinear]:
+    return [m for m in model.modules() if isinstance(m, LoraLinear)]
+
+
+def _mergeable(model: PeftModel) -> bool:
+    """True where every adapted layer is a plain float32 linear one with an adapter in use."""
+    adapted = [m for m in model.modules() if hasattr(m, "lora_A")]
+    layers = _lora_layers(model)
+    return len(layers) == len(adapted) and all(
+        type(layer.get_base_layer()) in (nn.Linear, Conv1D)
+        and layer.get_base_layer().weight.dtype == torch.float32
+        and layer.active_adapters == ["default"]
+        and not layer.disable_adapters
+        for layer in layers
+    )
+
+
+def _untouched(model: PeftModel) -> bool:
+    trained = [p for n, p in model.named_parameters() if p.requires_grad and "lora_B" in n]
+    return all(not p.any() for p in trained)
+
+
+def _snapshot(model: PeftModel) -> None:
+    if "reference" not in model.peft_config:
+        model.add_adapter("reference", copy.deepcopy(model.peft_config["default"]))
+    own = dict(model.named_parameters())
+    for name, p in own.items():
+        if ".reference." in name:
+            p.data.copy_(own[name.replace(".reference.", ".default.")].data)
+            p.requires_grad_(False)
+    model.set_adapter("default")

@@ -1,0 +1,62 @@
+"""The best step so far, kept in memory and in every checkpoint.
+
+The last step is not the best one where a reward is hacked. What is compared is the mean over a
+few steps of the objective that is maximised, score - beta KL: one batch alone is noise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from humanalign.averaging import put
+from humanalign.models import Policy
+
+WINDOW = 5
+WEIGHTS, ABOUT = "best.safetensors", "best.json"
+
+
+class Best:
+    """The trainable weights at the step whose last `WINDOW` objectives had the highest mean."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.parameters = policy.trainable()
+        self.step, self.value = 0, float("-inf")
+        self.recent: list[float] = []
+        self.tensors: dict[str, Tensor] = self._copy()
+
+    def see(self, step: int, objective: float) -> None:
+        """Count a step; where it is the best so far, keep its weights."""
+        self.recent = [*self.recent, objective][-WINDOW:]
+        mean = sum(self.recent) / len(self.recent)
+        if len(self.recent) == WINDOW and mean > self.value:
+            self.step, self.value, self.tensors = step, mean, self._copy()
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Inside, the policy is the best one."""
+        live = self._copy()
+        put(self.parameters, self.tensors)
+        try:
+            yield
+        finally:
+            put(self.parameters, live)
+
+    def save(self, folder: Path) -> None:
+        save_file(self.tensors, str(folder / WEIGHTS))
+        about = {"step": self.step, "value": self.value, "recent": self.recent}
+        (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+    def load(self, folder: Path) -> None:
+        saved = load_file(str(folder / WEIGHTS))
+        self.tensors = {n: saved[n].to(t.device) for n, t in self.tensors.items()}
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        self.step, self.value, self.recent = about["step"], about["value"], about["recent"]
+
+    def _copy(self) -> dict[str, Tensor]:
+        return {n: p.detach().clone() for n, p in self.parameters.items()}

@@ -1,0 +1,91 @@
+"""The value function: how much reward is still expected at each token.
+
+Three forms. A head on the policy's own trunk (the default: one trunk serves policy and critic,
+Stiennon et al. 2020 used two); a value model of its own; or one that starts from a learned reward,
+trunk and head (Ouyang et al. 2022, arXiv 2203.02155, section 3.5). Letters: B rows, T response
+positions, N tokens, D hidden size.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from humanalign.errors import ConfigError
+from humanalign.heads import ScalarHead
+from humanalign.models import Policy
+from humanalign.objectives.batch import Tokens
+
+
+class Critic:
+    """A scalar head, and the trunk it stands on where that is not the policy's."""
+
+    def __init__(self, head: ScalarHead, trunk: Policy | None = None) -> None:
+        self.head, self.trunk = head, trunk
+
+    @classmethod
+    def on(cls, policy: Policy) -> Critic:
+        """A head of zeros on the policy's own hidden states: the first estimates are all 0."""
+        return cls(ScalarHead(policy.hidden_size).to(policy.device))
+
+    @classmethod
+    def load(cls, name: str, policy: Policy) -> Critic:
+        """A value model of its own, from any language model or from a reward run.
+
+        ConfigError where it cannot read the policy's tokens, or is an encoder, whose state at a
+        token would know the tokens that come after it.
+        """
+        folder = _reward_folder(name)
+        about = json.loads((folder / "reward.json").read_text("utf-8")) if folder else None
+        if about and about["pooling"] != "last":
+            raise ConfigError(
+                f"value.model: {name} pools by '{about['pooling']}', so its state at a token knows "
+                "the whole answer; a value model needs a causal reward model (pooling=last)"
+            )
+        trunk = Policy.load(folder or name, device=str(policy.device))
+        if trunk.tokenizer.get_vocab() != policy.tokenizer.get_vocab():
+            raise ConfigError(
+                f"value.model: {name} and {policy.name} have different tokenizers; "
+                "name a model with the policy's tokenizer"
+            )
+        if trunk.is_encoder_decoder != policy.is_encoder_decoder:
+            raise ConfigError(
+                f"value.model: {name} and {policy.name} are of different kinds (causal, "
+                "encoder-decoder); name a model of the policy's kind"
+            )
+        head = ScalarHead(trunk.hidden_size).to(policy.device)
+        if folder and about:
+            _from_reward(head, folder, about["scale"])
+        return cls(head, trunk)
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """What learns, by name: value_head.* and, for a model of its own, value_model.*."""
+        own = {f"value_head.{n}": p for n, p in self.head.named_parameters()}
+        if self.trunk is not None:
+            own |= {f"value_model.{n}": p for n, p in self.trunk.trainable().items()}
+        return own
+
+    def values(self, tokens: Tokens, hidden: Tensor) -> Tensor:
+        """Estimates [B, T] where the policy's hidden states are [B, T, D]."""
+        return self.head(hidden if self.trunk is None else self.trunk.hidden(tokens))
+
+
+def _reward_folder(name: str) -> Path | None:
+    """The folder of a learned reward, where `name` is one or is the run that fitted it."""
+    path = Path(name)
+    for folder in (path, path / "model"):
+        if (folder / "reward.json").is_file():
+            return folder
+    return None
+
+
+def _from_reward(head: ScalarHead, folder: Path, scale: dict[str, float]) -> None:
+    """The reward's own head, rescaled to the standardised score that it predicts."""
+    saved = load_file(folder / "head.safetensors")
+    with torch.no_grad():
+        head.linear.weight.copy_(saved["linear.weight"] / scale["std"])
+        head.linear.bias.copy_((saved["linear.bias"] - scale["mean"]) / scale["std"])

@@ -1,0 +1,74 @@
+"""One typed, frozen set of settings per verb. Key names are the same in every verb.
+
+Each default says where it comes from where that is not obvious; docs/methods.md has the papers.
+"""
+
+from humanalign.settings.align import (
+    AlignConfig,
+    KlSettings,
+    MixSettings,
+    RewardCheck,
+    StopSettings,
+    ValueSettings,
+)
+from humanalign.settings.parts import (
+    CheckpointSettings,
+    Decoding,
+    LoraSettings,
+    ReadsPrompts,
+    Samples,
+    Trains,
+)
+from humanalign.settings.verbs import (
+    ChatConfig,
+    CollectConfig,
+    DemoConfig,
+    EvaluateConfig,
+    ExportConfig,
+    InitConfig,
+    JudgeConfig,
+    ListConfig,
+    LoopConfig,
+    PairsConfig,
+    PreferConfig,
+    ReportConfig,
+    ReviseConfig,
+    RewardConfig,
+    RoundSettings,
+    ScoreConfig,
+    SftConfig,
+    ShowConfig,
+)
+
+__all__ = [
+    "AlignConfig",
+    "ChatConfig",
+    "CheckpointSettings",
+    "CollectConfig",
+    "Decoding",
+    "DemoConfig",
+    "EvaluateConfig",
+    "ExportConfig",
+    "InitConfig",
+    "JudgeConfig",
+    "KlSettings",
+    "ListConfig",
+    "LoopConfig",
+    "LoraSettings",
+    "MixSettings",
+    "PairsConfig",
+    "PreferConfig",
+    "ReadsPrompts",
+    "ReportConfig",
+    "ReviseConfig",
+    "RewardCheck",
+    "RewardConfig",
+    "RoundSettings",
+    "Samples",
+    "ScoreConfig",
+    "SftConfig",
+    "ShowConfig",
+    "StopSettings",
+    "Trains",
+    "ValueSettings",
+]

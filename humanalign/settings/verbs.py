@@ -1,0 +1,180 @@
+"""The settings of every verb but `align`, whose table fills a file of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from humanalign.config import Settings
+from humanalign.settings.parts import (
+    Count,
+    Decoding,
+    Positive,
+    Rate,
+    ReadsPrompts,
+    Samples,
+    Template,
+    Trains,
+)
+
+
+class SftConfig(Trains):
+    data: str = Field(description="demonstrations: prompt and response (or messages) per row")
+    template: Template = None
+    lr: Rate = Field(default=1e-4, description="LoRA; use about 2e-5 with lora.rank=0")
+    batch: Positive = 16
+
+
+class CollectConfig(ReadsPrompts, Samples):
+    model: str | None = Field(default=None, description="who answers")
+    models: list[str] = Field(
+        default=[], description="or two models to be compared, one answer each"
+    )
+    samples: Positive = Field(default=4, description="completions per prompt")
+    sampling: Decoding = Decoding()
+    store: str = Field(default="feedback.db", description="feedback store: file or database URL")
+    criterion: str = Field(default="helpful", description="what raters will be asked to judge by")
+    overlap: Positive = Field(default=3, description="raters per comparison")
+    batch: Positive = 64
+    seed: int = 0
+
+
+class PreferConfig(Settings):
+    store: str = Field(default="feedback.db", description="feedback store: file or database URL")
+    raters: Literal["store", "simulated"] = Field(
+        default="store",
+        description="those in the store, or first let the bundled world's labelers rank",
+    )
+    consensus: Literal["borda", "kemeny", "bradley-terry", "none"] = "borda"
+    ties: Literal["drop", "soft"] = "drop"
+    rejected: Literal["drop", "lose"] = Field(
+        default="drop", description="F: leave out, or below all"
+    )
+    seed: int = 0
+
+
+class JudgeConfig(Settings):
+    store: str = "feedback.db"
+    model: str = Field(description="the model that judges")
+    constitution: str | None = Field(
+        default=None, description="YAML of principles; null is the default"
+    )
+    principle: str | None = Field(default=None, description="its name; null uses all of them")
+    seed: int = 0
+
+
+class ReviseConfig(ReadsPrompts, Samples):
+    model: str = Field(description="the model that drafts, critiques and revises")
+    constitution: str | None = Field(
+        default=None, description="YAML of principles; null is the default"
+    )
+    rounds: Positive = 1
+    seed: int = 0
+
+
+class PairsConfig(Settings):
+    store: str | None = Field(default="feedback.db", description="rankings to turn into pairs")
+    pairs: str | None = Field(default=None, description="or a pairs file to convert")
+    out: str = Field(description="file to write; the suffix says jsonl, csv or parquet")
+    format: str = Field(
+        default="preference", description="preference, conversation, hh or unpaired"
+    )
+    consensus: Literal["borda", "kemeny", "bradley-terry", "none"] = "borda"
+
+
+class RewardConfig(Settings):
+    model: str = Field(description="backbone: an encoder or the policy itself")
+    pairs: str = Field(description="pairs file, or a finished prefer run")
+    eval_pairs: str | None = Field(
+        default=None, description="held out; null keeps one prompt in five"
+    )
+    lr: Rate = 5e-5
+    epochs: Positive = 2
+    batch: Positive = Field(default=16, description="prompts per step, with all their pairs")
+    max_tokens: Positive = Field(default=192, description="kept from the end of prompt + answer")
+    freeze_layers: Count = Field(
+        default=0, description="keep embeddings and the first N layers fixed"
+    )
+    seed: int = 0
+
+
+class ScoreConfig(Settings):
+    pairs: str | None = Field(
+        default=None, description="pairs to check: accuracy with its interval"
+    )
+    prompts: str | None = Field(
+        default=None, description="rows with prompt and completion to score"
+    )
+
+
+class EvaluateConfig(ReadsPrompts, Samples):
+    model: str
+    against: str | None = Field(default=None, description="the model before")
+    scorers: dict[str, str] = Field(
+        default={}, description="{toxicity: 'hf:NAME?label=hate&use=prob'}"
+    )
+    samples: Positive = Field(default=1, description="answers per prompt")
+    sampling: Decoding = Decoding()
+    batch: Positive = 64
+    seed: int = 0
+
+
+class ReportConfig(Settings):
+    out: str | None = Field(
+        default=None, description="file to write; null is report.html in the run"
+    )
+
+
+class ChatConfig(Samples):
+    model: str | None = Field(default=None, description="a model in place of RUN")
+    store: str = Field(default="feedback.db", description="where thumbs go")
+    template: str = Field(default="{message}", description="how a message becomes the prompt")
+    rater: str = "me"
+    seed: int = 0
+
+
+class ExportConfig(Settings):
+    out: str = Field(description="directory to write")
+
+
+class RoundSettings(Settings):
+    """What a round's stages do besides what the round decides: the keys of each verb."""
+
+    collect: dict[str, Any] = Field(default={}, description="keys of collect, e.g. {samples: 4}")
+    prefer: dict[str, Any] = Field(
+        default={}, description="keys of prefer, e.g. {raters: simulated}"
+    )
+    reward: dict[str, Any] = Field(default={}, description="keys of reward; model is required")
+    align: dict[str, Any] = Field(default={}, description="keys of align, e.g. {steps: 100}")
+    evaluate: dict[str, Any] = Field(default={}, description="keys of evaluate")
+    scorers: dict[str, str] = Field(
+        default={}, description="{toxicity: 'hf:NAME?label=hate&use=prob'}"
+    )
+
+
+class LoopConfig(Settings):
+    model: str = Field(description="the policy of the first round")
+    prompts: str = Field(description="each round ranks its share and trains on all")
+    test_prompts: str = Field(description="held out: each round is evaluated on them")
+    rounds: Positive = 2
+    out: str = Field(default="runs/loop", description="folder of rounds; the same again resumes")
+    round: RoundSettings = RoundSettings()
+    seed: int = 0
+
+
+class DemoConfig(Settings):
+    seed: int = 0
+    out: str = Field(default="runs/demo", description="round folder to write")
+
+
+class InitConfig(Settings):
+    pass
+
+
+class ListConfig(Settings):
+    pass
+
+
+class ShowConfig(Settings):
+    file: str | None = Field(default=None, description="a YAML file to check against the verb")
