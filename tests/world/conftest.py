@@ -1,6 +1,11 @@
 """The demo, run once: every test of the bundled world starts from what it left."""
 
+import fcntl
 import json
+import os
+import resource
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +16,11 @@ from humanalign import cli
 
 @dataclass(frozen=True)
 class Demo:
-    """The demo's round folder, its summary.json and its settings for sampling."""
+    """The demo's round folder, its summary.json and the seconds it had of one core."""
 
     out: Path
     summary: dict
+    cpu_seconds: float
 
     @property
     def scorer(self) -> str:
@@ -22,10 +28,36 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    out = tmp_path_factory.mktemp("world") / "demo"
-    assert cli.run(["demo", f"out={out}", "seed=0"]) == 0
-    return Demo(out, json.loads((out / "summary.json").read_text(encoding="utf-8")))
+def demo(between_workers: Path) -> Demo:
+    out, cost = between_workers / "demo", between_workers / "demo.cost.json"
+    with (between_workers / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be at it
+        if not cost.exists():
+            cost.write_text(json.dumps(_run_alone(["demo", f"out={out}", "seed=0"])))
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    return Demo(out, summary, json.loads(cost.read_text()))
+
+
+def _run_alone(words: list[str]) -> float:
+    """Run a command in its own process and return the seconds that it had of one core.
+
+    Its peak memory is then its own, and not that of the tests before it.
+    """
+    before = _cpu_seconds_of_children()
+    done = subprocess.run(
+        [sys.executable, "-m", "humanalign", *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return _cpu_seconds_of_children() - before
+
+
+def _cpu_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.fixture

@@ -31,8 +31,9 @@ def test_the_reward_model_is_near_what_the_labelers_noise_allows(demo):
     assert found["accuracy"]["value"] >= 0.9 * found["noise_ceiling"]
 
 
-def test_it_stays_within_five_minutes_and_two_gigabytes(demo):
-    assert sum(demo.summary["seconds"].values()) < 300
+def test_it_stays_within_five_minutes_of_one_core_and_two_gigabytes(demo):
+    # What it takes on a machine of its own; the clock would count the tests beside it.
+    assert demo.cpu_seconds < 300
     assert demo.summary["peak_memory_mb"] < 2000
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from humanalign.rows import read_rows, write_rows
 from humanalign.run import find_runs
+from humanalign.tiny.demo import write_world
 
 pytestmark = pytest.mark.slow
 
@@ -20,12 +20,11 @@ round:
 """
 
 
-def test_two_rounds_go_on_from_each_other(demo, command, tmp_path):
+def test_two_rounds_go_on_from_each_other(command, tmp_path):
     config = tmp_path / "loop.yaml"
     config.write_text(SETTINGS, encoding="utf-8")
-    few = tmp_path / "prompts.jsonl"
-    write_rows(few, read_rows(demo.out / "prompts.ranked.jsonl"))
-    words = [config, f"prompts={few}", f"test_prompts={demo.out / 'prompts.tested.jsonl'}"]
+    world = write_world(tmp_path, seed=0)
+    words = [config, f"prompts={world.ranked}", f"test_prompts={world.tested}"]
     found = command("loop", *words, f"out={tmp_path / 'loop'}")
     first, second = found["rounds"]
     assert second["rankings"] > first["rankings"]  # one store: judgements add up
