@@ -91,11 +91,12 @@ CASES = {
 def compared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Parity]:
     """Every case with trl's answers; without the peer a skip, under HUMANALIGN_PARITY=1 an error.
 
-    `make test` and `make parity` set the variable.
+    `make test` and `make parity` set the variable; CI means it too.
     """
     if peers.folder(PEER) is None:
         what = "make parity makes the peer environment"
-        if os.environ.get("HUMANALIGN_PARITY") == "1":
+        on_ci = "1" if os.environ.get("CI") == "true" else "0"
+        if os.environ.get("HUMANALIGN_PARITY", on_ci) == "1":
             pytest.fail(f"{PEER} is not installed: {what}")
         pytest.skip(what)
     place = tmp_path_factory.mktemp("parity")
