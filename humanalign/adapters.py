@@ -15,6 +15,7 @@ from typing import Literal, cast
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from peft.tuners.lora import Linear as LoraLinear
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -75,16 +76,28 @@ class Reference:
             if self.copy is not None:
                 yield self.copy
                 return
-            assert isinstance(model, PeftModel)
-            if self.kind == "off":
-                with model.disable_adapter():
-                    yield model
-                return
-            model.set_adapter("reference", inference_mode=True)
-            try:
+            with in_use(model, None if self.kind == "off" else "reference"):
                 yield model
-            finally:
-                model.set_adapter("default")
+
+
+@contextmanager
+def in_use(model: nn.Module, name: str | None) -> Iterator[None]:
+    """Inside, every adapted layer uses the adapter of that name; None uses none of them.
+
+    peft's own switches also decide which adapter may learn, and forget the others'. Here nothing
+    changes but what a forward computes.
+    """
+    layers = [m for m in model.modules() if isinstance(m, BaseTunerLayer)]
+    before = [(layer._active_adapter, layer._disable_adapters) for layer in layers]
+    for layer in layers:
+        layer._disable_adapters = name is None
+        if name is not None:
+            layer._active_adapter = [name]
+    try:
+        yield
+    finally:
+        for layer, (active, disabled) in zip(layers, before, strict=True):
+            layer._active_adapter, layer._disable_adapters = active, disabled
 
 
 @contextmanager
@@ -105,7 +118,7 @@ def merged(model: nn.Module) -> Iterator[None]:
                 weight = cast(nn.Parameter, layer.get_base_layer().weight)
                 kept.append((weight, weight.data))
                 weight.data = weight.data + layer.get_delta_weight("default")
-        with model.disable_adapter():
+        with in_use(model, None):
             yield
     finally:
         for weight, data in kept:
@@ -135,11 +148,23 @@ def _untouched(model: PeftModel) -> bool:
 
 
 def _snapshot(model: PeftModel) -> None:
-    if "reference" not in model.peft_config:
-        model.add_adapter("reference", copy.deepcopy(model.peft_config["default"]))
+    add_second(model, "reference", learns=False)
     own = dict(model.named_parameters())
     for name, p in own.items():
         if ".reference." in name:
             p.data.copy_(own[name.replace(".reference.", ".default.")].data)
-            p.requires_grad_(False)
+
+
+def add_second(model: PeftModel, name: str, *, learns: bool) -> dict[str, nn.Parameter]:
+    """Another adapter of the same shape over the same weights (B = 0); its parameters by name.
+
+    One of that name from an earlier training is replaced.
+    """
+    if name in model.peft_config:
+        model.delete_adapter(name)
+    model.add_adapter(name, copy.deepcopy(model.peft_config["default"]))
     model.set_adapter("default")
+    own = {n: p for n, p in model.named_parameters() if f".{name}." in n}
+    for p in own.values():
+        p.requires_grad_(learns)
+    return own

@@ -23,7 +23,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as hf_logging
 
-from humanalign.adapters import Lora, Reference, add_adapter
+from humanalign.adapters import Lora, Reference, add_adapter, add_second, in_use
+from humanalign.attention import SHORT, plain_attention
 from humanalign.decoding import Sampling, chosen_logprobs, warp
 from humanalign.encoding import Encoding
 from humanalign.errors import ConfigError, DataError
@@ -41,6 +42,7 @@ warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
 
 # (logits [B, V], hidden [B, D]) -> logits [B, V]
 LogitsHook = Callable[[Tensor, Tensor], Tensor]
+CRITIC = "critic"  # the name of its adapter
 WHOLE = Sampling()  # temperature 1, the whole vocabulary
 
 
@@ -171,7 +173,8 @@ class Policy:
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """The parameters that learn, by name: the adapter's, or all of them."""
-        return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        own = ((n, p) for n, p in self.model.named_parameters() if p.requires_grad)
+        return {n: p for n, p in own if f".{CRITIC}." not in n}
 
     @cached_property
     def _encoding(self) -> Encoding:
@@ -214,13 +217,25 @@ class Policy:
 
         `encoded` [B, P, D] are the encoder's states of the prompts, where somebody has them.
         """
+        with self._recomputing():
+            if not self.is_encoder_decoder:
+                return self._causal_hidden(tokens)
+            short = max(tokens.prompt_ids.shape[1], tokens.response_ids.shape[1]) <= SHORT
+            with plain_attention(self.hf, when=short):
+                states = self.encoder_states(tokens) if encoded is None else encoded
+                return self._decoder_hidden(tokens, states)
+
+    @contextmanager
+    def _recomputing(self) -> Iterator[None]:
+        """Layers recompute in training mode only; what is inside them stays without dropout, and
+        a decoding loop must not find them so, because it would lose its cache."""
         for layer in self._recomputed:
-            # Layers recompute in training mode only; what is inside them stays without dropout.
             layer.training = torch.is_grad_enabled()
-        if self.is_encoder_decoder:
-            states = self.encoder_states(tokens) if encoded is None else encoded
-            return self._decoder_hidden(tokens, states)
-        return self._causal_hidden(tokens)
+        try:
+            yield
+        finally:
+            for layer in self._recomputed:
+                layer.training = False
 
     def _causal_hidden(self, tokens: Tokens) -> Tensor:
         """Each row is moved to the left, so that padding follows it and the causal mask is enough:
@@ -311,6 +326,20 @@ class Policy:
                 yield self
             finally:
                 self.model = live
+
+    def critic_parameters(self) -> dict[str, nn.Parameter]:
+        """A second adapter over the same weights, in which a critic can learn apart; B = 0."""
+        if not self.has_adapter:
+            raise ConfigError(
+                "value.model: 'adapter' is a second adapter beside the policy's, and all weights "
+                "are trained here (lora.rank=0); set lora.rank, or name a model"
+            )
+        return add_second(self.adapter, CRITIC, learns=True)
+
+    def critic_hidden(self, tokens: Tokens) -> Tensor:
+        """The hidden states [B, T, D] of the base under the critic's adapter."""
+        with in_use(self.model, CRITIC):
+            return self.hidden(tokens)
 
     def save_memory(self) -> None:
         """Recompute activations in backward instead of keeping them."""

@@ -11,6 +11,7 @@ run that is not finished is never read as a parent.
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import shutil
 import time
@@ -27,6 +28,7 @@ from humanalign.errors import RunError
 from humanalign.rows import write_bytes, write_rows
 from humanalign.types import RunRef, content_id
 
+log = logging.getLogger("humanalign")
 PACKAGES = ("humanalign", "torch", "transformers", "peft", "accelerate", "numpy")
 
 
@@ -201,15 +203,31 @@ class Run:
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
         write_text(folder / "latest", final.name)
-        for old in sorted(folder.glob("step-*"))[:-keep]:
-            shutil.rmtree(old)
+        self._prune(step, keep)
         self.pause()
 
+    def _prune(self, step: int, keep: int) -> None:
+        """Keep the newest checkpoints up to `step`; later ones are damaged and being rewritten."""
+        found = self._checkpoints()
+        for later in (path for number, path in found if number > step):
+            shutil.rmtree(later)
+        for _, old in [entry for entry in found if entry[0] <= step][:-keep]:
+            shutil.rmtree(old)
+
+    def _checkpoints(self) -> list[tuple[int, Path]]:
+        folder = self.path / "checkpoints"
+        return sorted((int(p.name.removeprefix("step-")), p) for p in folder.glob("step-*"))
+
     def latest_checkpoint(self) -> tuple[int, Path] | None:
-        """The newest undamaged checkpoint as (step, directory), or None before the first."""
-        for path in sorted((self.path / "checkpoints").glob("step-*"), reverse=True):
-            if _expected_checksums(path) == _checksums(path):
-                return int(path.name.removeprefix("step-")), path
+        """The newest undamaged checkpoint as (step, directory), or None before the first.
+
+        A damaged one is named in a warning and passed over.
+        """
+        for step, path in reversed(self._checkpoints()):
+            damaged = _damaged(path)
+            if damaged is None:
+                return step, path
+            log.warning("%s is damaged or missing; the checkpoint before is used", damaged)
         return None
 
     def _write(self) -> None:
@@ -241,7 +259,9 @@ def find_runs(root: str | Path) -> list[tuple[Path, dict]]:
 def _require_empty(path: Path) -> None:
     # What a run that was killed while it was being opened may have left does not count.
     begun = {"data", "config.yaml"}
-    if path.exists() and (not path.is_dir() or {p.name for p in path.iterdir()} - begun):
+    there = {p.name for p in path.iterdir()} if path.is_dir() else {path.name}
+    left = {name for name in there - begun if not name.endswith(".partial")}
+    if path.exists() and (not path.is_dir() or left):
         raise RunError(f"{path} is not empty and holds no run.json; name a new directory")
 
 
@@ -264,6 +284,17 @@ def _expected_checksums(folder: Path) -> dict | None:
         return json.loads((folder / "sha256.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # missing or damaged itself
         return None
+
+
+def _damaged(folder: Path) -> Path | None:
+    """The first file of a checkpoint that is not what was written, None where all are."""
+    expected, found = _expected_checksums(folder), _checksums(folder)
+    if expected is None:
+        return folder / "sha256.json"
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            return folder / name
+    return None
 
 
 def _checksums(folder: Path) -> dict[str, str]:

@@ -10,14 +10,14 @@ D hidden size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from humanalign.adapters import merged
+from humanalign.attention import plain_attention
 from humanalign.cache import causal_cache, encoder_decoder_cache, keep_rows
 from humanalign.decoding import Sampling, draw, warp
 from humanalign.models import Policy
@@ -48,10 +48,10 @@ class Sampled:
     encoded: Tensor | None = None
 
     @classmethod
-    def of_texts(cls, tokens: Tokens, texts: Sequence[str]) -> Sampled:
-        """Answers that somebody else wrote: whole, and nothing known of how they came about."""
+    def of_texts(cls, tokens: Tokens, texts: Sequence[str], finished: Sequence[bool]) -> Sampled:
+        """Answers of which nothing is known but their tokens."""
         unknown = torch.zeros(tokens.response_ids.shape, device=tokens.response_ids.device)
-        return cls(tokens, list(texts), unknown, unknown, [True] * len(texts))
+        return cls(tokens, list(texts), unknown, unknown, list(finished))
 
     def select(self, rows: Tensor) -> Sampled:
         """These rows, in this order."""
@@ -86,7 +86,7 @@ def sample(
 ) -> Sampled:
     """Answer each prompt once. The generator lives on the CPU, so seeds mean the same anywhere."""
     tokens = policy.encode(prompts, max_new_tokens=sampling.max_new_tokens)
-    with merged(policy.model), plain_attention(policy):
+    with merged(policy.model), plain_attention(policy.hf):
         make = _EncoderDecoder if policy.is_encoder_decoder else _Causal
         trunk = make(policy, tokens, sampling.max_new_tokens)
         columns = _Columns(policy, len(tokens), sampling.max_new_tokens, keep_hidden)
@@ -152,21 +152,6 @@ def _decode(
             stay = alive.nonzero()[:, 0]
             trunk.keep(stay)
             rows, token, alive = rows[stay], token[stay], alive[stay]
-
-
-@contextmanager
-def plain_attention(policy: Policy) -> Iterator[None]:
-    """On a CPU the fused kernel takes several times as long for one query as plain products do."""
-    hf = policy.hf
-    before = hf.config._attn_implementation
-    if policy.device.type != "cpu" or before != "sdpa":
-        yield
-        return
-    hf.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        hf.set_attn_implementation(before)
 
 
 class _Columns:

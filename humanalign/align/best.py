@@ -1,7 +1,8 @@
 """The best step so far, kept in memory and in every checkpoint.
 
 The last step is not the best one where a reward is hacked. What is compared is the mean over a
-few steps of the objective that is maximised, score - beta KL: one batch alone is noise.
+few steps of the objective that is maximised, score - beta KL: one batch alone is noise. A batch
+says how good the weights are that sampled it, those before its update.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ class Best:
 
     def __init__(self, policy: Policy) -> None:
         self.parameters = policy.trainable()
-        self.step, self.value = 0, float("-inf")
+        self.step: int = 0
+        self.value: float | None = None
         self.recent: list[float] = []
         self.tensors: dict[str, Tensor] = self._copy()
 
     def see(self, step: int, objective: float) -> None:
-        """Count a step; where it is the best so far, keep its weights."""
+        """Count what the weights after `step` updates achieved; keep them where it is the best."""
         self.recent = [*self.recent, objective][-WINDOW:]
         mean = sum(self.recent) / len(self.recent)
-        if len(self.recent) == WINDOW and mean > self.value:
+        if len(self.recent) == WINDOW and (self.value is None or mean > self.value):
             self.step, self.value, self.tensors = step, mean, self._copy()
 
     @contextmanager

@@ -1,14 +1,16 @@
 """The value function: how much reward is still expected at each token.
 
-Three forms. A head on the policy's own trunk (the default: one trunk serves policy and critic,
-Stiennon et al. 2020 used two); a value model of its own; or one that starts from a learned reward,
-trunk and head (Ouyang et al. 2022, arXiv 2203.02155, section 3.5). Letters: B rows, T response
-positions, N tokens, D hidden size.
+Four forms. A head on the policy's own trunk (the default, and the cheapest); a second adapter over
+the policy's base, which learns to predict without disturbing what it says; a value model of its
+own (Stiennon et al. 2020, arXiv 2009.01325); or one that starts from a learned reward, trunk and
+head (Ouyang et al. 2022, arXiv 2203.02155). Letters: B rows, T response positions, N tokens,
+D hidden size.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -22,15 +24,41 @@ from humanalign.objectives.batch import Tokens
 
 
 class Critic:
-    """A scalar head, and the trunk it stands on where that is not the policy's."""
+    """A scalar head, and what it stands on: the policy's states, or states of its own.
 
-    def __init__(self, head: ScalarHead, trunk: Policy | None = None) -> None:
-        self.head, self.trunk = head, trunk
+    `states` makes its own states [B, T, D], from the parameters `learns`; None shares the policy's.
+    """
+
+    def __init__(
+        self,
+        head: ScalarHead,
+        states: Callable[[Tokens], Tensor] | None = None,
+        learns: Mapping[str, nn.Parameter] | None = None,
+    ) -> None:
+        self.head, self.states, self.learns = head, states, dict(learns or {})
+
+    @classmethod
+    def named(cls, name: str | None, policy: Policy, *, seed: int = 0) -> Critic:
+        """The critic that value.model names: None, "adapter", a model or a reward run."""
+        if name is None:
+            return cls.on(policy)
+        if name != "adapter":
+            return cls.load(name, policy)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls.beside(policy)
 
     @classmethod
     def on(cls, policy: Policy) -> Critic:
         """A head of zeros on the policy's own hidden states: the first estimates are all 0."""
         return cls(ScalarHead(policy.hidden_size).to(policy.device))
+
+    @classmethod
+    def beside(cls, policy: Policy) -> Critic:
+        """A head of zeros on a second adapter over the same base weights."""
+        own = {f"value_adapter.{n}": p for n, p in policy.critic_parameters().items()}
+        head = ScalarHead(policy.hidden_size).to(policy.device)
+        return cls(head, policy.critic_hidden, own)
 
     @classmethod
     def load(cls, name: str, policy: Policy) -> Critic:
@@ -60,18 +88,16 @@ class Critic:
         head = ScalarHead(trunk.hidden_size).to(policy.device)
         if folder and about:
             _from_reward(head, folder, about["scale"])
-        return cls(head, trunk)
+        own = {f"value_model.{n}": p for n, p in trunk.trainable().items()}
+        return cls(head, trunk.hidden, own)
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """What learns, by name: value_head.* and, for a model of its own, value_model.*."""
-        own = {f"value_head.{n}": p for n, p in self.head.named_parameters()}
-        if self.trunk is not None:
-            own |= {f"value_model.{n}": p for n, p in self.trunk.trainable().items()}
-        return own
+        """What learns, by name: value_head.*, and value_adapter.* or value_model.* of its own."""
+        return {f"value_head.{n}": p for n, p in self.head.named_parameters()} | self.learns
 
     def values(self, tokens: Tokens, hidden: Tensor) -> Tensor:
         """Estimates [B, T] where the policy's hidden states are [B, T, D]."""
-        return self.head(hidden if self.trunk is None else self.trunk.hidden(tokens))
+        return self.head(hidden if self.states is None else self.states(tokens))
 
 
 def _reward_folder(name: str) -> Path | None:

@@ -28,6 +28,7 @@ from humanalign.align.rollout import (
     Rollout,
     checked_scores,
     measure,
+    per_sequence,
     policy_sampling,
     with_advantages,
 )
@@ -44,7 +45,7 @@ from humanalign.errors import ConfigError, RunError
 from humanalign.models import Policy
 from humanalign.objectives import advantage, masked, reward
 from humanalign.objectives.batch import RolloutBatch
-from humanalign.objectives.kl import KlController
+from humanalign.objectives.kl import KlController, k1
 from humanalign.objectives.masked import Moments
 from humanalign.sampling import Sampled, sample
 from humanalign.settings import AlignConfig
@@ -111,7 +112,7 @@ class Learner:
         self.trainer = Trainer(
             learns,
             lr=c.lr,
-            lr_of={"value_head.": c.value_lr},
+            lr_of={"value_head.": c.value_lr, "value_adapter.": c.value_lr},
             warmup=c.warmup,
             max_grad_norm=c.max_grad_norm,
             schedule=c.schedule,
@@ -123,20 +124,23 @@ class Learner:
             self.update.beside = Mix(policy, mix, coef=c.mix.coef, batch=size, seed=c.seed).losses
         self.average = Average(policy.trainable(), c.ema) if c.ema else None
         self.state = LearnerState(kl_coef=c.kl.coef, start=_digest(policy))
-        self._said: dict[tuple[str, str], tuple[Sampled, int]] = {}
+        self._last: Sampled | None = (
+            None  # what `generate` gave, and where each answer stands in it
+        )
+        self._said: dict[tuple[str, str], list[int]] = {}
 
     def _critic(self) -> Critic | None:
         if not self.algorithm.value_head:
             return None
-        named = self.config.value.model
-        return Critic.load(named, self.policy) if named else Critic.on(self.policy)
+        return Critic.named(self.config.value.model, self.policy, seed=self.config.seed)
 
     def generate(self, prompts: Sequence[str]) -> list[str]:
         """One completion for each prompt; `step` knows them again, token by token."""
-        sampled = self.draw(prompts, self.seed_of(self.state.step))
-        rows = zip(prompts, sampled.texts, strict=True)
-        self._said = {row: (sampled, i) for i, row in enumerate(rows)}
-        return list(sampled.texts)
+        self._last = self.draw(prompts, self.seed_of(self.state.step))
+        self._said = {}
+        for i, row in enumerate(zip(prompts, self._last.texts, strict=True)):
+            self._said.setdefault(row, []).append(i)
+        return list(self._last.texts)
 
     def step(
         self, prompts: Sequence[str], completions: Sequence[str], rewards: Sequence[float]
@@ -158,12 +162,19 @@ class Learner:
         return self.learn(rollout)
 
     def _tokens_of(self, prompts: Sequence[str], completions: Sequence[str]) -> Sampled:
-        """The sampled rows where all are known, else the texts encoded anew."""
-        known = [self._said.get(row) for row in zip(prompts, completions, strict=True)]
-        found = [k for k in known if k is not None]
-        if len(found) == len(known):
-            return found[0][0].select(torch.tensor([i for _, i in found]))
-        return Sampled.of_texts(self.policy.encode(prompts, completions), completions)
+        """The sampled rows where all are known; with foreign texts among them, ids alone."""
+        places = {row: iter(found * len(prompts)) for row, found in self._said.items()}
+        asked = list(zip(prompts, completions, strict=True))
+        known = [next(places[row]) if row in places else None for row in asked]
+        if self._last is not None and all(i is not None for i in known):
+            return self._last.select(torch.tensor(known))
+        tokens = self.policy.encode(prompts, completions)
+        finished = [True] * len(asked)
+        for row, i in enumerate(known):
+            if i is not None and self._last is not None:
+                tokens = tokens.with_response(row, self._last.tokens, i, self.policy.pad_id)
+                finished[row] = self._last.finished[i]
+        return Sampled.of_texts(tokens, completions, finished)
 
     def draw(self, prompts: Sequence[str], seed: int) -> Sampled:
         """Answers to rendered prompts, with all that learning from them needs."""
@@ -234,13 +245,19 @@ class Learner:
         coef = self.state.kl_coef
         metrics = self.update.learn(rollout.batch, step=self.state.step, kl_coef=coef)
         metrics |= rollout.metrics() | {"kl_coef": coef}
-        metrics["objective"] = metrics["score"] - coef * metrics["kl_k1"]
+        metrics["objective"] = self.objective(rollout, coef)
         if self.average is not None:
             self.average.update()
         self._adapt(metrics["kl_k1"], len(rollout.texts))
         self.state.halvings = self.update.halvings
         self.state.step += 1
         return metrics
+
+    def objective(self, rollout: Rollout, coef: float | None = None) -> float:
+        """What is maximised, score - beta KL (nats a sequence), as this batch has it."""
+        b, beta = rollout.batch, self.state.kl_coef if coef is None else coef
+        kl = per_sequence(k1(b.logprobs, b.ref_logprobs), b.mask)
+        return float(b.scores.mean()) - beta * kl
 
     def with_advantages(self, rollout: Rollout) -> Rollout:
         """Token rewards r = -beta KL + score at the end, then A by GAE or within the group."""

@@ -23,15 +23,17 @@ class Mix:
             raise DataError("mix.data: there are no rows in it; give texts or leave it out")
         self.policy, self.rows, self.coef, self.batch, self.seed = policy, rows, coef, batch, seed
 
-    def losses(self, count: int, step: int, epoch: int) -> Iterator[Loss]:
-        """The loss of `batch` rows that (seed, step, epoch) choose.
+    def losses(self, count: int, step: int, size: int) -> Iterator[Loss]:
+        """The loss of `batch` rows that the seed and the optimizer step choose, `size` at a time.
 
         `count`: tokens that the policy's own loss is divided by. A mean per mixed-in token must
         come out of that division too, so the sum is scaled by count over its own tokens.
         """
-        chosen = random.Random(f"mix/{self.seed}/{step}/{epoch}").choices(self.rows, k=self.batch)
-        tokens = self.policy.encode([p for p, _ in chosen], [r for _, r in chosen])
-        share = count / max(int(tokens.response_mask.sum()), 1)
-        total = -self.policy.logprobs(tokens).sum() * share
-        metrics = {"mix_loss": float(total.detach())}
-        yield Loss(self.coef * total, 0, metrics, rows=0)
+        chosen = random.Random(f"mix/{self.seed}/{step}").choices(self.rows, k=self.batch)
+        parts = [chosen[i : i + size] for i in range(0, len(chosen), size)]
+        encoded = [self.policy.encode([p for p, _ in x], [r for _, r in x]) for x in parts]
+        share = count / max(sum(int(tokens.response_mask.sum()) for tokens in encoded), 1)
+        for tokens in encoded:
+            total = -self.policy.logprobs(tokens).sum() * share
+            metrics = {"mix_loss": float(total.detach())}
+            yield Loss(self.coef * total, 0, metrics, rows=0)

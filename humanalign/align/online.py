@@ -133,6 +133,8 @@ class _Loop:
     def _step(self) -> Rollout:
         rollout, clock = self._experience(self.step)
         sampled = time.monotonic()
+        if self.best is not None:
+            self.best.see(self.step, self.learner.objective(rollout))
         try:
             metrics = self.learner.learn(rollout)
         except RunError as error:
@@ -140,8 +142,6 @@ class _Loop:
         clock["update"] = time.monotonic() - sampled
         clock["step"] = sum(clock.values())
         self._note(metrics)
-        if self.best is not None:
-            self.best.see(self.step, metrics["objective"])
         if self.run is not None:
             row = {f"align/{n}": v for n, v in metrics.items()}
             self.run.log(self.step, row | {f"time/{n}": v for n, v in clock.items()})
@@ -242,7 +242,7 @@ class _Loop:
 
     def _save_policies(self, path: Path) -> None:
         self.policy.save(path / "policy")
-        if self.best is not None:
+        if self.best is not None and self.best.value is not None:
             with self.best.in_place():
                 self.policy.save(path / "best")
 

@@ -33,7 +33,7 @@ log = logging.getLogger("humanalign")
 # A mean ratio beyond this is no longer an update of the policy that sampled (as in trl 0.11).
 EXPLODED = 10.0
 
-# (tokens that the policy's loss is divided by, step, epoch) -> losses beside it
+# (tokens that the policy's loss is divided by, optimizer step, rows at once) -> losses beside it
 Beside = Callable[[int, int, int], Iterator[Loss]]
 
 
@@ -104,7 +104,7 @@ class Update:
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
-                self._halve()
+                self._halve(len(rows))
 
     def _acceptable(self, metrics: Mapping[str, float], moment: Moment) -> bool:
         if metrics["ratio"] > EXPLODED:
@@ -115,14 +115,17 @@ class Update:
         limit = self.config.policy_kl
         return limit is None or metrics["policy_kl"] <= 1.5 * limit
 
-    def _halve(self) -> None:
-        self.halvings += 1
-        rows, tokens = self._piece_size()
-        if rows < 2 and self.halvings > 30:
+    def _halve(self, count: int) -> None:
+        """Smaller pieces from now on, half of what the minibatch of `count` rows really had."""
+        if min(self._piece_size()[0], count) == 1:
             raise RunError(
                 "out of memory with one row at a time; lower max_new_tokens, take a smaller model, "
                 "or set gradient_checkpointing=true"
             )
+        self.halvings += 1
+        while self._piece_size()[0] >= count > 1:
+            self.halvings += 1
+        rows, tokens = self._piece_size()
         log.warning(
             "out of memory: going on with %d rows and %d tokens at a time; "
             "the gradient stays the same",
@@ -131,9 +134,8 @@ class Update:
         )
 
     def _piece_size(self) -> tuple[int, int]:
-        shift = min(self.halvings, 30)
-        rows = max(1, self.config.micro_batch >> shift)
-        return rows, max(1, budget(self.policy, self.config) >> shift)
+        rows = max(1, self.config.micro_batch >> self.halvings)
+        return rows, max(1, budget(self.policy, self.config) >> self.halvings)
 
     def _losses(
         self, batch: RolloutBatch, rows: Tensor, old: Tensor, moment: Moment
@@ -142,14 +144,14 @@ class Update:
         size, tokens = self._piece_size()
         for chosen in pieces(minibatch.tokens, rows=size, budget=tokens):
             yield self._loss(piece_of(minibatch, chosen), old, rows[chosen], moment)
-        if self.beside is not None:
-            yield from self.beside(int(minibatch.mask.sum()), moment.step, moment.epoch)
+        if self.beside is not None and not self._warming(moment):
+            yield from self.beside(int(minibatch.mask.sum()), self.trainer.steps, size)
 
     def _loss(self, b: RolloutBatch, old: Tensor, rows: Tensor, moment: Moment) -> Loss:
         """The loss of a piece, already backward: its chunks go as they come (chunks.py)."""
         hidden = self.policy.hidden(b.tokens, b.encoded)[b.mask]
         piece = _Piece.of(b, old[rows][:, : b.mask.shape[1]])
-        warming = moment.step < self.config.value.warmup and self.critic is not None
+        warming = self._warming(moment)
 
         def chunk(logits: Tensor, states: Tensor, part: slice) -> Tensor:
             total = self._value_loss(piece, self._own_values(states), part)
@@ -160,7 +162,7 @@ class Update:
         total = backward_through_head(
             self.policy, hidden, policy_sampling(self.config), chunk, into_trunk=not warming
         )
-        if self.critic is not None and self.critic.trunk is not None:
+        if self.critic is not None and self.critic.states is not None:
             values = self.critic.values(b.tokens, hidden)[b.mask]
             apart = self._value_loss(piece, values, slice(None))
             apart.backward()
@@ -171,8 +173,12 @@ class Update:
             put_tokens(old, rows, b.mask, piece.new)
         return Loss(torch.tensor(total), len(hidden), piece.sums, rows=len(hidden))
 
+    def _warming(self, moment: Moment) -> bool:
+        """True in the first steps, in which only the value learns."""
+        return self.critic is not None and moment.step < self.config.value.warmup
+
     def _own_values(self, states: Tensor) -> Tensor | None:
-        if self.critic is None or self.critic.trunk is not None:
+        if self.critic is None or self.critic.states is not None:
             return None
         return self.critic.head(states)
 

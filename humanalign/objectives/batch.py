@@ -58,6 +58,18 @@ class Tokens(_Rows):
             self.response_mask[:, response],
         )
 
+    def with_response(self, row: int, other: Tokens, theirs: int, pad: int) -> Tokens:
+        """The same, but `row` has the response of row `theirs` of `other`; padded with `pad`."""
+        new = other.response_ids[theirs][other.response_mask[theirs]]
+        width = max(self.response_ids.shape[1], len(new))
+        ids = self.response_ids.new_full((len(self), width), pad)
+        mask = torch.zeros_like(ids, dtype=torch.bool)
+        ids[:, : self.response_ids.shape[1]] = self.response_ids
+        mask[:, : self.response_ids.shape[1]] = self.response_mask
+        ids[row], mask[row] = pad, False
+        ids[row, : len(new)], mask[row, : len(new)] = new, True
+        return Tokens(self.prompt_ids, self.prompt_mask, ids, mask)
+
     def to(self, device: torch.device | str) -> Tokens:
         return Tokens(*(getattr(self, f.name).to(device) for f in fields(self)))
 

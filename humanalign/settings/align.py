@@ -51,7 +51,7 @@ class StopSettings(Settings):
 class ValueSettings(Settings):
     model: str | None = Field(
         default=None,
-        description="a value model of its own, e.g. a reward run; null is a head on the policy",
+        description="null: head on the policy; adapter: a second adapter; or a model, a reward run",
     )
     warmup: Annotated[int, Field(ge=0)] = Field(
         default=0, description="first steps in which only the value learns"
@@ -120,7 +120,7 @@ class AlignConfig(Trains, ReadsPrompts, Samples):
         default=None, description="leave a batch when mean(old - new) passes 1.5 of this, e.g. .02"
     )
     value: ValueSettings = ValueSettings()
-    value_clip: Rate = 0.2
+    value_clip: Rate | None = Field(default=0.2, description="epsilon of the value; null: none")
     value_coef: NonNegative = Field(default=0.1, description="c1")
     entropy_coef: NonNegative = Field(default=0.0, description="c2")
     eos_penalty: NonNegative = Field(default=1.0, description="off an unfinished answer")

@@ -19,7 +19,7 @@ LAYERS = [
     ("rows", "intervals", "config", "settings", "run"),
     ("objectives",),
     (
-        *("hub", "loading", "encoding", "decoding", "adapters", "models", "heads"),
+        *("hub", "loading", "encoding", "decoding", "attention", "adapters", "models", "heads"),
         *("cache", "sampling", "train", "averaging", "interrupts", "console"),
     ),
     ROOMS,
