@@ -121,8 +121,9 @@ def main() -> None:
         install(clock, stock=job.stock)
         with profiled(job):
             ppo.train()
+            steps = clock.steps()
         trained = sum(p.numel() for p in ppo.model.parameters() if p.requires_grad)
-        write_report(job, clock.steps(), trained)
+        write_report(job, steps, trained)
 
 
 if __name__ == "__main__":
