@@ -164,6 +164,7 @@ def add_second(model: PeftModel, name: str, *, learns: bool) -> dict[str, nn.Par
         model.delete_adapter(name)
     model.add_adapter(name, copy.deepcopy(model.peft_config["default"]))
     model.set_adapter("default")
+    model.eval()  # a new adapter comes with its dropout on
     own = {n: p for n, p in model.named_parameters() if f".{name}." in n}
     for p in own.values():
         p.requires_grad_(learns)

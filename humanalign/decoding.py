@@ -26,11 +26,21 @@ class Sampling:
     ignore_eos: bool = False
 
 
-def warp(logits: Tensor, sampling: Sampling, eos: tuple[int, ...]) -> Tensor:
-    """Logits [..., V] of the sampled distribution; greedy decoding leaves the scale alone."""
+def warp(
+    logits: Tensor, sampling: Sampling, eos: tuple[int, ...], *, fresh: bool = False
+) -> Tensor:
+    """Logits [..., V] of the sampled distribution; greedy decoding leaves the scale alone.
+
+    `fresh` logits come straight from a head and belong to nobody else: they may be written to.
+    """
     logits = logits.float()
     if sampling.ignore_eos and eos:
-        logits = logits.index_fill(-1, torch.tensor(eos, device=logits.device), -torch.inf)
+        banned = torch.tensor(eos, device=logits.device)
+        if fresh:
+            with torch.no_grad():  # their probability is 0, and so is their gradient
+                logits.index_fill_(-1, banned, -torch.inf)
+        else:
+            logits = logits.index_fill(-1, banned, -torch.inf)
     if sampling.temperature not in (0.0, 1.0):
         logits = logits / sampling.temperature
     if 0 < sampling.top_k < logits.shape[-1]:
@@ -68,5 +78,24 @@ def draw(logits: Tensor, uniform: Tensor, *, greedy: bool = False) -> tuple[Tens
 
 def chosen_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
     """log softmax(logits)[ids]: [..., V] and [...] -> [...], without a second [..., V] tensor."""
-    picked = logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
-    return picked - logits.logsumexp(-1)
+    return _Chosen.apply(logits, ids)  # type: ignore[no-any-return]
+
+
+class _Chosen(torch.autograd.Function):
+    """Its gradient is one_hot(ids) - softmax(logits): made in one buffer, in three passes.
+
+    What autograd derives from gather and logsumexp takes seven, and three buffers.
+    """
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, ids: Tensor) -> Tensor:
+        total = logits.logsumexp(-1)
+        ctx.save_for_backward(logits, ids, total)
+        return logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1) - total
+
+    @staticmethod
+    def backward(ctx, *grads: Tensor) -> tuple[Tensor, None]:
+        logits, ids, total = ctx.saved_tensors
+        grad = grads[0].unsqueeze(-1)
+        back = (logits - total.unsqueeze(-1)).exp_().mul_(-grad)
+        return back.scatter_add_(-1, ids.unsqueeze(-1), grad.to(back.dtype)), None

@@ -15,6 +15,7 @@ from transformers import (
     BitsAndBytesConfig,
     PreTrainedTokenizerBase,
 )
+from transformers.activations import NewGELUActivation
 
 from humanalign.errors import ConfigError, DataError
 
@@ -26,10 +27,19 @@ def load_model(path: str, dtype: str, quantize: str | None) -> nn.Module:
     """
     config = _load(AutoConfig, path)
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    options = {"dtype": getattr(torch, dtype)}
+    options: dict = {"dtype": getattr(torch, dtype)}
     if quantize:
         options["quantization_config"] = _quantization(quantize, options["dtype"])
-    return _load(kind, path, **options)
+    return fused(_load(kind, path, **options))
+
+
+def fused(model: nn.Module) -> nn.Module:
+    """The same model with GELU in one pass over memory where it was written out in eight."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, NewGELUActivation):
+                setattr(module, name, nn.GELU(approximate="tanh"))
+    return model
 
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:

@@ -221,7 +221,9 @@ class Policy:
             if not self.is_encoder_decoder:
                 return self._causal_hidden(tokens)
             short = max(tokens.prompt_ids.shape[1], tokens.response_ids.shape[1]) <= SHORT
-            with plain_attention(self.hf, when=short):
+            # What backward recomputes must take the path that forward took.
+            again = bool(self._recomputed) and torch.is_grad_enabled()
+            with plain_attention(self.hf, when=short and not again):
                 states = self.encoder_states(tokens) if encoded is None else encoded
                 return self._decoder_hidden(tokens, states)
 
@@ -336,10 +338,11 @@ class Policy:
             )
         return add_second(self.adapter, CRITIC, learns=True)
 
-    def critic_hidden(self, tokens: Tokens) -> Tensor:
-        """The hidden states [B, T, D] of the base under the critic's adapter."""
+    @contextmanager
+    def as_critic(self) -> Iterator[None]:
+        """Inside, forwards and backwards are those of the base under the critic's adapter."""
         with in_use(self.model, CRITIC):
-            return self.hidden(tokens)
+            yield
 
     def save_memory(self) -> None:
         """Recompute activations in backward instead of keeping them."""

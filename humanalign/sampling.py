@@ -139,9 +139,8 @@ def _decode(
         uniform = torch.rand(columns.count, generator=generator, dtype=torch.float64)
         # The next number above 0 keeps the draw off tokens of probability 0 at the front.
         mine = uniform.clamp(min=1e-300).to(policy.device)[rows]
-        drawn = draw(
-            warp(logits, sampling, policy.eos_ids), mine, greedy=sampling.temperature == 0.0
-        )
+        logits = warp(logits, sampling, policy.eos_ids, fresh=True)
+        drawn = draw(logits, mine, greedy=sampling.temperature == 0.0)
         columns.put(t, rows[alive], [x[alive] for x in drawn], hidden[alive])
         token = torch.where(alive, drawn[0], policy.pad_id)
         alive = alive & ~torch.isin(token, eos)

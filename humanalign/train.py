@@ -67,6 +67,8 @@ class Trainer:
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
+            # One pass over memory instead of ten: a tenth of an update where all weights learn.
+            fused=True,
         )
         self._lr, self._warmup, self._total, self._schedule = lr, warmup, total_steps, schedule
 

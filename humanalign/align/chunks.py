@@ -44,7 +44,7 @@ def backward_through_head(
     leaf = hidden.detach().requires_grad_()
     total = 0.0
     for part in chunks(policy, len(leaf)):
-        logits = warp(policy.logits(leaf[part]), sampling, policy.eos_ids)
+        logits = warp(policy.logits(leaf[part]), sampling, policy.eos_ids, fresh=True)
         value = loss(logits, leaf[part], part)
         if value.requires_grad:
             value.backward()
@@ -55,16 +55,23 @@ def backward_through_head(
 
 
 @torch.no_grad()
-def head_logprobs(
-    policy: Policy, hidden: Tensor, ids: Tensor, sampling: Sampling
-) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of `ids` [N] and entropies, [N] each, in nats, of hidden states [N, D]."""
-    logprobs, entropy = [hidden.new_zeros(0)], [hidden.new_zeros(0)]
+def head_logprobs(policy: Policy, hidden: Tensor, ids: Tensor, sampling: Sampling) -> Tensor:
+    """Log-probabilities [N] of `ids`, in nats, from hidden states [N, D]."""
+    found = [hidden.new_zeros(0, dtype=torch.float32)]
     for part in chunks(policy, len(hidden)):
-        logits = warp(policy.logits(hidden[part]), sampling, policy.eos_ids)
-        logprobs.append(chosen_logprobs(logits, ids[part]))
-        entropy.append(policy_objectives.entropy(logits))
-    return torch.cat(logprobs), torch.cat(entropy)
+        logits = warp(policy.logits(hidden[part]), sampling, policy.eos_ids, fresh=True)
+        found.append(chosen_logprobs(logits, ids[part]))
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def head_entropy(policy: Policy, hidden: Tensor, sampling: Sampling) -> Tensor:
+    """Entropy [N] of the sampled distribution at each token, in nats."""
+    found = [hidden.new_zeros(0, dtype=torch.float32)]
+    for part in chunks(policy, len(hidden)):
+        logits = warp(policy.logits(hidden[part]), sampling, policy.eos_ids, fresh=True)
+        found.append(policy_objectives.entropy(logits))
+    return torch.cat(found)
 
 
 @torch.no_grad()
@@ -72,9 +79,9 @@ def head_divergence(
     policy: Policy, hidden: Tensor, ref_hidden: Tensor, sampling: Sampling
 ) -> Tensor:
     """KL over the whole vocabulary at each token, [N] nats, from both sides' hidden states."""
-    found = [hidden.new_zeros(0)]
+    found = [hidden.new_zeros(0, dtype=torch.float32)]
     for part in chunks(policy, len(hidden)):
-        logits = warp(policy.logits(hidden[part]), sampling, policy.eos_ids)
+        logits = warp(policy.logits(hidden[part]), sampling, policy.eos_ids, fresh=True)
         found.append(
             kl_estimators.full(logits, reference_logits(policy, ref_hidden[part], sampling))
         )
@@ -85,4 +92,4 @@ def head_divergence(
 def reference_logits(policy: Policy, ref_hidden: Tensor, sampling: Sampling) -> Tensor:
     """The reference's logits [n, V] from its hidden states [n, D]."""
     with policy.reference():
-        return warp(policy.logits(ref_hidden), sampling, policy.eos_ids)
+        return warp(policy.logits(ref_hidden), sampling, policy.eos_ids, fresh=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -26,16 +27,20 @@ from humanalign.objectives.batch import Tokens
 class Critic:
     """A scalar head, and what it stands on: the policy's states, or states of its own.
 
-    `states` makes its own states [B, T, D], from the parameters `learns`; None shares the policy's.
+    `trunk` makes its own states [B, T, D], from the parameters `learns`; None shares the policy's.
+    Forward and backward of its own states belong inside `applied`: activations that are
+    recomputed in backward must be recomputed by the same adapter.
     """
 
     def __init__(
         self,
         head: ScalarHead,
-        states: Callable[[Tokens], Tensor] | None = None,
+        trunk: Policy | None = None,
         learns: Mapping[str, nn.Parameter] | None = None,
+        applied: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self.head, self.states, self.learns = head, states, dict(learns or {})
+        self.head, self.trunk, self.learns = head, trunk, dict(learns or {})
+        self.applied = applied
 
     @classmethod
     def named(cls, name: str | None, policy: Policy, *, seed: int = 0) -> Critic:
@@ -58,7 +63,7 @@ class Critic:
         """A head of zeros on a second adapter over the same base weights."""
         own = {f"value_adapter.{n}": p for n, p in policy.critic_parameters().items()}
         head = ScalarHead(policy.hidden_size).to(policy.device)
-        return cls(head, policy.critic_hidden, own)
+        return cls(head, policy, own, policy.as_critic)
 
     @classmethod
     def load(cls, name: str, policy: Policy) -> Critic:
@@ -89,7 +94,7 @@ class Critic:
         if folder and about:
             _from_reward(head, folder, about["scale"])
         own = {f"value_model.{n}": p for n, p in trunk.trainable().items()}
-        return cls(head, trunk.hidden, own)
+        return cls(head, trunk, own)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """What learns, by name: value_head.*, and value_adapter.* or value_model.* of its own."""
@@ -97,7 +102,10 @@ class Critic:
 
     def values(self, tokens: Tokens, hidden: Tensor) -> Tensor:
         """Estimates [B, T] where the policy's hidden states are [B, T, D]."""
-        return self.head(hidden if self.states is None else self.states(tokens))
+        if self.trunk is None:
+            return self.head(hidden)
+        with self.applied():
+            return self.head(self.trunk.hidden(tokens))
 
 
 def _reward_folder(name: str) -> Path | None:

@@ -7,6 +7,7 @@ a piece does not need is trimmed away.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,9 +20,11 @@ from humanalign.objectives.batch import RolloutBatch, Tokens
 def pieces(tokens: Tokens, *, rows: int, budget: int) -> Iterator[Tensor]:
     """Indices of rows: at most `rows` of them and `budget` padded tokens a piece, all rows once.
 
-    A single row longer than the budget is a piece of its own.
+    Pieces are about equally large, and a single row longer than the budget is one of its own.
     """
     lengths = tokens.lengths()
+    whole = max(len(lengths) * int(lengths.max()), 1)
+    budget = math.ceil(whole / math.ceil(whole / budget))
     # A stable order, so that the same minibatch is cut the same way in every run.
     order = torch.argsort(lengths, descending=True, stable=True).cpu()
     start = 0

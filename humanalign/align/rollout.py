@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from humanalign.align.chunks import head_divergence, head_logprobs
+from humanalign.align.chunks import head_divergence, head_entropy, head_logprobs
 from humanalign.align.critic import Critic
 from humanalign.align.pieces import piece_of, pieces, put_tokens
 from humanalign.decoding import Sampling
@@ -27,7 +27,7 @@ from humanalign.settings import AlignConfig
 from humanalign.types import RewardModel
 
 # Padded tokens at once where the settings do not say: activations should stay near the processor.
-BUDGET = {"cpu": 4096, "cuda": 65_536}
+BUDGET = {"cpu": 2048, "cuda": 65_536}
 
 
 @dataclass(frozen=True)
@@ -173,10 +173,11 @@ def _tokens_of(
     ids, found = tokens.response_ids[mask], {}
     if hidden is None:
         hidden = policy.hidden(tokens, piece.encoded)
-        found["logprobs"], found["entropy"] = head_logprobs(policy, hidden[mask], ids, sampling)
+        found["logprobs"] = head_logprobs(policy, hidden[mask], ids, sampling)
+        found["entropy"] = head_entropy(policy, hidden[mask], sampling)
     with policy.reference():
         ref_hidden = policy.hidden(tokens, piece.encoded)[mask]
-        found["ref_logprobs"], _ = head_logprobs(policy, ref_hidden, ids, sampling)
+        found["ref_logprobs"] = head_logprobs(policy, ref_hidden, ids, sampling)
     if config.kl.estimator == "full":
         found["kl"] = head_divergence(policy, hidden[mask], ref_hidden, sampling)
     if critic is not None:

@@ -116,16 +116,14 @@ class Update:
         return limit is None or metrics["policy_kl"] <= 1.5 * limit
 
     def _halve(self, count: int) -> None:
-        """Smaller pieces from now on, half of what the minibatch of `count` rows really had."""
-        if min(self._piece_size()[0], count) == 1:
+        """Half of what a piece of the minibatch of `count` rows had, from now on."""
+        if self._piece_size(count)[0] == 1:
             raise RunError(
                 "out of memory with one row at a time; lower max_new_tokens, take a smaller model, "
                 "or set gradient_checkpointing=true"
             )
         self.halvings += 1
-        while self._piece_size()[0] >= count > 1:
-            self.halvings += 1
-        rows, tokens = self._piece_size()
+        rows, tokens = self._piece_size(count)
         log.warning(
             "out of memory: going on with %d rows and %d tokens at a time; "
             "the gradient stays the same",
@@ -133,15 +131,16 @@ class Update:
             tokens,
         )
 
-    def _piece_size(self) -> tuple[int, int]:
-        rows = max(1, self.config.micro_batch >> self.halvings)
+    def _piece_size(self, count: int) -> tuple[int, int]:
+        """Rows and padded tokens of a piece of `count` rows, after all halvings."""
+        rows = max(1, min(self.config.micro_batch, count) >> self.halvings)
         return rows, max(1, budget(self.policy, self.config) >> self.halvings)
 
     def _losses(
         self, batch: RolloutBatch, rows: Tensor, old: Tensor, moment: Moment
     ) -> Iterator[Loss]:
         minibatch = batch.select(rows)
-        size, tokens = self._piece_size()
+        size, tokens = self._piece_size(len(minibatch))
         for chosen in pieces(minibatch.tokens, rows=size, budget=tokens):
             yield self._loss(piece_of(minibatch, chosen), old, rows[chosen], moment)
         if self.beside is not None and not self._warming(moment):
@@ -162,10 +161,11 @@ class Update:
         total = backward_through_head(
             self.policy, hidden, policy_sampling(self.config), chunk, into_trunk=not warming
         )
-        if self.critic is not None and self.critic.states is not None:
-            values = self.critic.values(b.tokens, hidden)[b.mask]
-            apart = self._value_loss(piece, values, slice(None))
-            apart.backward()
+        if self.critic is not None and self.critic.trunk is not None:
+            with self.critic.applied():
+                values = self.critic.values(b.tokens, hidden)[b.mask]
+                apart = self._value_loss(piece, values, slice(None))
+                apart.backward()
             total += float(apart.detach())
         if moment.fresh and piece.new is not None:
             # Nothing has moved since sampling, so these ARE the sampler's log-probabilities, in
@@ -178,7 +178,7 @@ class Update:
         return self.critic is not None and moment.step < self.config.value.warmup
 
     def _own_values(self, states: Tensor) -> Tensor | None:
-        if self.critic is None or self.critic.states is not None:
+        if self.critic is None or self.critic.trunk is not None:
             return None
         return self.critic.head(states)
 
