@@ -42,6 +42,8 @@ warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
 
 # (logits [B, V], hidden [B, D]) -> logits [B, V]
 LogitsHook = Callable[[Tensor, Tensor], Tensor]
+# (x [..., D], W [V, D]) -> x W^T
+Product = Callable[[Tensor, Tensor], Tensor]
 CRITIC = "critic"  # the name of its adapter
 WHOLE = Sampling()  # temperature 1, the whole vocabulary
 
@@ -275,13 +277,19 @@ class Policy:
         )
         return out.last_hidden_state
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """The vocabulary head: hidden [..., D] -> logits [..., V], with what its family adds."""
+    def logits(self, hidden: Tensor, product: Product | None = None) -> Tensor:
+        """The vocabulary head: hidden [..., D] -> logits [..., V], with what its family adds.
+
+        `product` (x, W) -> x W^T stands in for the product itself, where the head is no more.
+        """
         config = self.hf.config.get_text_config(decoder=True)
         if getattr(config, "scale_decoder_outputs", False):  # T5 with tied embeddings
             hidden = hidden * config.hidden_size**-0.5
         head = cast(nn.Module, self.hf.get_output_embeddings())
-        logits = head(hidden)
+        if product is not None and type(head) is nn.Linear and head.bias is None:
+            logits = product(hidden, head.weight)
+        else:
+            logits = head(hidden)
         if getattr(config, "logits_scaling", None):  # Granite
             logits = logits / config.logits_scaling
         if getattr(config, "logit_scale", None):  # Cohere

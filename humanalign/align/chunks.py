@@ -1,10 +1,11 @@
 """The vocabulary head, a few tokens at a time: never a tensor of B x T x V.
 
-Two tricks, both exact. Only real response tokens go through the head, not prompts and not
-padding. And in training a chunk's loss goes backward as soon as it is computed, down to the
-hidden states only; the trunk goes backward once, when all chunks have left their gradient there.
-So one chunk of logits exists at a time, nothing is computed twice, and a large vocabulary costs
-time but no memory. Letters: N tokens, D hidden size, V vocabulary.
+Three tricks, all exact. Only real response tokens go through the head, not prompts and not
+padding. In training a chunk's loss goes backward as soon as it is computed, down to the hidden
+states only; the trunk goes backward once, when all chunks have left their gradient there. And the
+head's own gradient is added up in its place, chunk by chunk. So one chunk of logits exists at a
+time, nothing is computed twice, and a large vocabulary costs time but no memory.
+Letters: N tokens, D hidden size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -44,14 +45,40 @@ def backward_through_head(
     leaf = hidden.detach().requires_grad_()
     total = 0.0
     for part in chunks(policy, len(leaf)):
-        logits = warp(policy.logits(leaf[part]), sampling, policy.eos_ids, fresh=True)
-        value = loss(logits, leaf[part], part)
+        states = leaf[part]
+        logits = warp(policy.logits(states, _product), sampling, policy.eos_ids, fresh=True)
+        value = loss(logits, states, part)
         if value.requires_grad:
             value.backward()
         total += float(value.detach())
     if into_trunk and leaf.grad is not None and hidden.requires_grad:
         hidden.backward(leaf.grad)
     return total
+
+
+def _product(states: Tensor, weight: Tensor) -> Tensor:
+    return _Head.apply(states, weight)  # type: ignore[no-any-return]
+
+
+class _Head(torch.autograd.Function):
+    """x W^T for x [n, D]. autograd would write the gradient of W for each chunk, [V, D], and add
+    it to the sum afterwards: three passes over memory where the product itself can add."""
+
+    @staticmethod
+    def forward(ctx, states: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(states, weight)
+        return states @ weight.T
+
+    @staticmethod
+    def backward(ctx, *grads: Tensor) -> tuple[Tensor, None]:
+        states, weight = ctx.saved_tensors
+        [grad] = grads
+        if weight.requires_grad:
+            if weight.grad is None:
+                weight.grad = grad.T @ states
+            else:
+                weight.grad.addmm_(grad.T, states)
+        return grad @ weight, None
 
 
 @torch.no_grad()
