@@ -241,13 +241,14 @@ def test_micro_batches_of_unequal_length_are_one_mean_over_tokens(folder):
 @pytest.mark.parametrize("micro_batch", [64, 3])
 def test_advantages_are_whitened_over_the_whole_batch(llama, micro_batch):
     # Fault: every rank or micro-batch had a mean and a deviation of its own.
-    learner = learner_of(started(llama, "all weights"), micro_batch=micro_batch)
+    learner = learner_of(started(llama, "all weights"), micro_batch=micro_batch, max_new_tokens=24)
     batch = learner.with_advantages(rolled(learner)).batch
-    bare = learner_of(started(llama, "all weights"), whiten=False)
+    bare = learner_of(started(llama, "all weights"), whiten=False, max_new_tokens=24)
     raw = bare.with_advantages(rolled(bare)).batch
     flat = raw.advantages[raw.mask].double().numpy()
     wanted = (flat - flat.mean()) / flat.std()
     np.testing.assert_allclose(batch.advantages[batch.mask], wanted, atol=1e-5)
+    assert not batch.mask.all()  # padding that must not be counted
     assert torch.count_nonzero(batch.advantages[~batch.mask]) == 0
     # Returns are taken before the whitening: the critic predicts rewards and not their z-score.
     np.testing.assert_allclose(batch.returns, raw.returns, atol=1e-5)
