@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from humanalign.errors import RunError
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -68,6 +70,11 @@ def draw(logits: Tensor, uniform: Tensor, *, greedy: bool = False) -> tuple[Tens
     else:
         # In double precision, or the tail of a large vocabulary could never be drawn.
         cumulative = p.cumsum(-1, dtype=torch.float64)
+        if not torch.isfinite(cumulative[:, -1]).all():
+            raise RunError(
+                "the model gives no probabilities (its logits are not finite); lower lr, or load "
+                "weights that are whole"
+            )
         # Scaling by the last entry keeps the draw inside the vocabulary whatever the rounding.
         point = uniform.unsqueeze(-1) * cumulative[:, -1:]
         ids = torch.searchsorted(cumulative, point).squeeze(-1)

@@ -209,6 +209,8 @@ class Run:
     def _prune(self, step: int, keep: int) -> None:
         """Keep the newest checkpoints up to `step`; later ones are damaged and being rewritten."""
         found = self._checkpoints()
+        for half in (self.path / "checkpoints").glob(".step-*"):
+            shutil.rmtree(half)  # what a kill left of one that was never finished
         for later in (path for number, path in found if number > step):
             shutil.rmtree(later)
         for _, old in [entry for entry in found if entry[0] <= step][:-keep]:

@@ -13,6 +13,7 @@ from scipy.stats import chisquare
 from small_policies import EOS, PROMPTS
 
 from humanalign.decoding import Sampling, warp
+from humanalign.errors import RunError
 from humanalign.models import Lora, Policy
 from humanalign.sampling import complete, sample
 
@@ -196,3 +197,11 @@ def test_a_batch_of_nothing_but_immediate_ends_can_be_measured(folder):
     drawn = sample(policy, PROMPTS, Sampling(max_new_tokens=4), generator=seeded())
     assert drawn.tokens.response_ids.tolist() == [[EOS]] * 3
     assert policy.logprobs(drawn.tokens).shape == (3, 1)
+
+
+def test_logits_that_are_not_finite_are_a_sentence(llama):
+    policy = Policy.load(llama)
+    with torch.no_grad():
+        policy.hf.get_output_embeddings().weight.fill_(torch.nan)
+    with pytest.raises(RunError, match="logits are not finite"):
+        sample(policy, ["w1"], Sampling(max_new_tokens=2), generator=torch.Generator())
