@@ -9,15 +9,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from peft.tuners.lora import Linear as LoraLinear
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
+
+from humanalign.errors import ConfigError, DataError
 
 Kind = Literal["off", "snapshot", "copy"]
 
@@ -47,7 +49,28 @@ def add_adapter(model: nn.Module, lora: Lora, *, freeze_encoder: bool = False) -
         exclude_modules=r"(.*\.)?encoder\..*" if freeze_encoder else None,
         task_type=None,
     )
-    return get_peft_model(model, config)  # type: ignore[arg-type, return-value]
+    try:
+        return get_peft_model(model, config)  # type: ignore[arg-type, return-value]
+    except ValueError as error:
+        raise ConfigError(f"lora.targets: {list(lora.targets)} fit no layer ({error})") from None
+
+
+def load_adapter(model: nn.Module, path: str) -> PeftModel:
+    """The model under a saved adapter that goes on learning.
+
+    DataError for one that holds more than low-rank matrices: a reference by snapshot would share
+    the rest with the policy, and its KL would be wrong.
+    """
+    config = PeftConfig.from_pretrained(path)
+    more = [n for n in ("modules_to_save", "use_dora", "lora_bias") if getattr(config, n, None)]
+    if getattr(config, "bias", "none") != "none":
+        more.append("bias")
+    if more:
+        raise DataError(
+            f"{path}: the adapter has {' and '.join(more)}, which cannot be trained on here; merge "
+            "it into its base first"
+        )
+    return PeftModel.from_pretrained(model, path, is_trainable=True)  # type: ignore[arg-type]
 
 
 class Reference:
@@ -162,7 +185,9 @@ def add_second(model: PeftModel, name: str, *, learns: bool) -> dict[str, nn.Par
     """
     if name in model.peft_config:
         model.delete_adapter(name)
-    model.add_adapter(name, copy.deepcopy(model.peft_config["default"]))
+    # Some ways to start an adapter (PiSSA) rewrite the base weights: B = 0 is the only one here.
+    config = cast(LoraConfig, model.peft_config["default"])
+    model.add_adapter(name, replace(copy.deepcopy(config), init_lora_weights=True))
     model.set_adapter("default")
     model.eval()  # a new adapter comes with its dropout on
     own = {n: p for n, p in model.named_parameters() if f".{name}." in n}

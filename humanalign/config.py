@@ -54,7 +54,10 @@ def load(kind: type[S], file: str | Path | None, overrides: Sequence[str]) -> S:
 def build(kind: type[S], tree: Mapping) -> S:
     """Settings of `kind` from a nested mapping. ConfigError with the first fault."""
     try:
-        return kind.model_validate(dict(tree))
+        nested: dict = {}
+        for key, value in tree.items():
+            _put(nested, key, value)
+        return kind.model_validate(nested)
     except ValidationError as error:
         raise ConfigError(_sentence(kind, error)) from None
 

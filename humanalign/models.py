@@ -23,7 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as hf_logging
 
-from humanalign.adapters import Lora, Reference, add_adapter, add_second, in_use
+from humanalign.adapters import Lora, Reference, add_adapter, add_second, in_use, load_adapter
 from humanalign.attention import SHORT, plain_attention
 from humanalign.decoding import Sampling, chosen_logprobs, warp
 from humanalign.encoding import Encoding
@@ -86,7 +86,7 @@ class Policy:
         tokenizer = load_tokenizer(path)
         torch.manual_seed(seed)
         if base:
-            model = PeftModel.from_pretrained(model, path, is_trainable=True)
+            model = load_adapter(model, path)
         elif lora and lora.rank > 0:
             model = add_adapter(model, lora, freeze_encoder=freeze_encoder)
         if not quantize:  # bitsandbytes has placed it already
@@ -100,9 +100,10 @@ class Policy:
     def _check_pieces(self) -> None:
         if self.tokenizer.eos_token_id is None:
             raise DataError(f"{self.name}: the tokenizer has no EOS token; set eos_token in it")
-        if self.tokenizer.vocab_size > self.hf.config.vocab_size:
+        tokens = max(self.tokenizer.vocab_size, 1 + max(self.pad_id, *self.eos_ids))
+        if tokens > self.hf.config.vocab_size:
             raise DataError(
-                f"{self.name}: the tokenizer has {self.tokenizer.vocab_size} tokens, the model "
+                f"{self.name}: the tokenizer has {tokens} tokens, the model "
                 f"only {self.hf.config.vocab_size}; use the tokenizer the model was trained with"
             )
 
@@ -144,12 +145,22 @@ class Policy:
 
     @property
     def hidden_size(self) -> int:
-        return self.hf.config.hidden_size
+        """D of the states that the vocabulary head reads."""
+        head = cast(nn.Module, self.hf.get_output_embeddings())
+        return cast(Tensor, head.weight).shape[-1]
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
-        """The token ids that end an answer: the tokenizer's EOS."""
-        return (cast(int, self.tokenizer.eos_token_id),)
+        """The token ids that end an answer: the tokenizer's EOS, then those the model names.
+
+        Chat models end a turn with another token than a text. Of a generation_config nothing else
+        is read.
+        """
+        named = getattr(self.hf.generation_config, "eos_token_id", None)
+        more = [named] if isinstance(named, int) else list(named or [])
+        # Small models made from a large one's config name ids that they do not have.
+        known = [i for i in more if i < self.hf.config.vocab_size]
+        return tuple(dict.fromkeys([cast(int, self.tokenizer.eos_token_id), *known]))
 
     @property
     def pad_id(self) -> int:
@@ -199,6 +210,11 @@ class Policy:
         Without responses the response tensors are [B, 0]. DataError: a prompt that does not fit
         the context together with `max_new_tokens`, with its length.
         """
+        limit = getattr(self.hf.config, "max_position_embeddings", None)
+        if self.is_encoder_decoder and limit and max_new_tokens > limit:
+            raise DataError(
+                f"max_new_tokens: {self.name} writes at most {limit} tokens, got {max_new_tokens}"
+            )
         encoded = self._encoding.encode(prompts, responses, max_new_tokens=max_new_tokens)
         return encoded.to(self.device)
 
@@ -297,23 +313,6 @@ class Policy:
         cap = getattr(config, "final_logit_softcapping", None)  # Gemma
         return logits if not cap else cap * torch.tanh(logits / cap)
 
-    def whole_logits(self, tokens: Tokens) -> Tensor:
-        """Logits [B, T, V] by transformers' own forward, left-padded: slow, and what `forward` is
-        held against before a run starts."""
-        if self.is_encoder_decoder:
-            first = torch.full_like(tokens.response_ids[:, :1], self.decoder_start_id)
-            return self.hf(
-                input_ids=tokens.prompt_ids,
-                attention_mask=tokens.prompt_mask.long(),
-                decoder_input_ids=torch.cat([first, tokens.response_ids[:, :-1]], dim=1),
-                use_cache=False,
-            ).logits
-        ids = torch.cat([tokens.prompt_ids, tokens.response_ids], dim=1)
-        mask = torch.cat([tokens.prompt_mask, tokens.response_mask], dim=1).long()
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        out = self.hf(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
-        return out.logits[:, tokens.prompt_ids.shape[1] - 1 : -1]
-
     def logprobs(self, tokens: Tokens, sampling: Sampling = WHOLE) -> Tensor:
         """Per-token log-probabilities [B, T] of response_ids in nats, 0 where masked."""
         logits, _ = self.forward(tokens)
@@ -357,6 +356,10 @@ class Policy:
         self.hf.gradient_checkpointing_enable({"use_reentrant": False})
         layers = (m for m in self.hf.modules() if isinstance(m, GradientCheckpointingLayer))
         self._recomputed = list(layers)
+        for layer in self._recomputed:  # some families read a rate rather than a dropout module
+            for rate in ("dropout", "activation_dropout"):
+                if isinstance(getattr(layer, rate, None), float):
+                    setattr(layer, rate, 0.0)
 
     def save(self, path: Path) -> None:
         """Write the adapter (LoRA) or the whole model, and the tokenizer; `load` reads it back."""

@@ -72,7 +72,7 @@ class Critic:
         ConfigError where it cannot read the policy's tokens, or is an encoder, whose state at a
         token would know the tokens that come after it.
         """
-        folder = _reward_folder(name)
+        folder = reward_folder(name)
         about = json.loads((folder / "reward.json").read_text("utf-8")) if folder else None
         if about and about["pooling"] != "last":
             raise ConfigError(
@@ -108,7 +108,7 @@ class Critic:
             return self.head(self.trunk.hidden(tokens))
 
 
-def _reward_folder(name: str) -> Path | None:
+def reward_folder(name: str) -> Path | None:
     """The folder of a learned reward, where `name` is one or is the run that fitted it."""
     path = Path(name)
     for folder in (path, path / "model"):

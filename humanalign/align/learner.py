@@ -47,6 +47,7 @@ from humanalign.objectives import advantage, masked, reward
 from humanalign.objectives.batch import RolloutBatch
 from humanalign.objectives.kl import KlController, k1
 from humanalign.objectives.masked import Moments
+from humanalign.run import flatten
 from humanalign.sampling import Sampled, sample
 from humanalign.settings import AlignConfig
 from humanalign.train import Trainer
@@ -124,10 +125,9 @@ class Learner:
             self.update.beside = Mix(policy, mix, coef=c.mix.coef, batch=size, seed=c.seed).losses
         self.average = Average(policy.trainable(), c.ema) if c.ema else None
         self.state = LearnerState(kl_coef=c.kl.coef, start=_digest(policy))
-        self._last: Sampled | None = (
-            None  # what `generate` gave, and where each answer stands in it
-        )
-        self._said: dict[tuple[str, str], list[int]] = {}
+        # What `generate` gave since the last step: (prompt, answer) -> where it stands.
+        self._said: dict[tuple[str, str], list[tuple[Sampled, int]]] = {}
+        self._calls = 0
 
     def _critic(self) -> Critic | None:
         if not self.algorithm.value_head:
@@ -135,45 +135,56 @@ class Learner:
         return Critic.named(self.config.value.model, self.policy, seed=self.config.seed)
 
     def generate(self, prompts: Sequence[str]) -> list[str]:
-        """One completion for each prompt; `step` knows them again, token by token."""
-        self._last = self.draw(prompts, self.seed_of(self.state.step))
-        self._said = {}
-        for i, row in enumerate(zip(prompts, self._last.texts, strict=True)):
-            self._said.setdefault(row, []).append(i)
-        return list(self._last.texts)
+        """One completion for each prompt as the model reads it (see Policy.render).
+
+        The next `step` knows them again, token by token; another call before it draws others.
+        """
+        drawn = self.draw(prompts, self.seed_of(self.state.step, self._calls))
+        self._calls += 1
+        for i, row in enumerate(zip(prompts, drawn.texts, strict=True)):
+            self._said.setdefault(row, []).append((drawn, i))
+        return list(drawn.texts)
 
     def step(
         self, prompts: Sequence[str], completions: Sequence[str], rewards: Sequence[float]
     ) -> dict[str, float]:
         """Learn from completions and their rewards; returns the metrics of the step.
 
-        Completions that the last `generate` gave keep their own tokens, whichever of them are
-        here and in whatever order; any other text is read as an answer that ended by itself.
-        With rloo and grpo the answers to one prompt stand together, `group` of them.
+        Completions that `generate` gave since the last step keep their own tokens, whichever of
+        them are here and in whatever order; any other text is read as an answer that ended by
+        itself. With rloo and grpo the answers to one prompt stand together, `group` of them.
         """
         if not len(prompts) == len(completions) == len(rewards):
             raise ConfigError(
                 f"step: got {len(prompts)} prompts, {len(completions)} completions and "
                 f"{len(rewards)} rewards; give one of each per row"
             )
+        c, group = self.config, 1 if self.algorithm.value_head else self.config.group
+        if not prompts or len(prompts) % group or len(prompts) < c.minibatches:
+            raise ConfigError(
+                f"step: got {len(prompts)} rows; expected a multiple of group={group}, and at "
+                f"least minibatches={c.minibatches}"
+            )
         sampled = self._tokens_of(prompts, completions)
         raw = checked_scores(rewards, len(completions), self.policy.device)
         rollout = self.experience(prompts, sampled, raw)
+        self._said, self._calls = {}, 0
         return self.learn(rollout)
 
     def _tokens_of(self, prompts: Sequence[str], completions: Sequence[str]) -> Sampled:
-        """The sampled rows where all are known; with foreign texts among them, ids alone."""
+        """The sampled rows where one `generate` gave them all, else the ids alone."""
         places = {row: iter(found * len(prompts)) for row, found in self._said.items()}
         asked = list(zip(prompts, completions, strict=True))
         known = [next(places[row]) if row in places else None for row in asked]
-        if self._last is not None and all(i is not None for i in known):
-            return self._last.select(torch.tensor(known))
-        tokens = self.policy.encode(prompts, completions)
-        finished = [True] * len(asked)
-        for row, i in enumerate(known):
-            if i is not None and self._last is not None:
-                tokens = tokens.with_response(row, self._last.tokens, i, self.policy.pad_id)
-                finished[row] = self._last.finished[i]
+        first = known[0]
+        if first is not None and all(k is not None and k[0] is first[0] for k in known):
+            return first[0].select(torch.tensor([k[1] for k in known if k is not None]))
+        tokens, finished = self.policy.encode(prompts, completions), [True] * len(asked)
+        for row, place in enumerate(known):
+            if place is not None:
+                drawn, i = place
+                tokens = tokens.with_response(row, drawn.tokens, i, self.policy.pad_id)
+                finished[row] = drawn.finished[i]
         return Sampled.of_texts(tokens, completions, finished)
 
     def draw(self, prompts: Sequence[str], seed: int) -> Sampled:
@@ -284,20 +295,34 @@ class Learner:
             controller = KlController(self.state.kl_coef, k.target, k.horizon)
             self.state.kl_coef = controller.update(kl, samples).coef
 
-    def seed_of(self, step: int) -> int:
+    def seed_of(self, step: int, call: int = 0) -> int:
         """The sampler's seed of a step: the same in every run with this seed."""
-        return random.Random(f"rollout/{self.config.seed}/{step}").getrandbits(62)
+        again = f"/{call}" if call else ""
+        return random.Random(f"rollout/{self.config.seed}/{step}{again}").getrandbits(62)
 
     def save(self, folder: Path) -> None:
         """Write everything that the next step depends on."""
         self.trainer.save(folder)
         if self.average is not None:
             self.average.save(folder)
-        (folder / FILE).write_text(json.dumps(asdict(self.state)), encoding="utf-8")
+        about = {"state": asdict(self.state), "settings": self.config.model_dump()}
+        (folder / FILE).write_text(json.dumps(about), encoding="utf-8")
 
     def load(self, folder: Path) -> None:
-        """Go on from what `save` wrote. RunError when the policy is not the one it started from."""
-        saved = LearnerState(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        """Go on from what `save` wrote.
+
+        RunError: nothing is there, other settings, or a policy that is not the one it began with.
+        """
+        if not (folder / FILE).is_file():
+            raise RunError(f"{folder} holds no learner ({FILE} is missing); check the path")
+        about = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        saved = LearnerState(**about["state"])
+        before, now = (flatten(x) for x in (about["settings"], self.config.model_dump(mode="json")))
+        if other := [key for key in now if key not in before or before[key] != now[key]]:
+            raise RunError(
+                f"{folder} was saved with {other[0]}={before.get(other[0])!r}, now it is "
+                f"{now[other[0]]!r}; use the settings it was saved with"
+            )
         if saved.start != self.state.start:
             raise RunError(
                 f"{self.policy.name} is not the policy this run started from, so its reference "
@@ -315,8 +340,10 @@ def settings_for(
     """The settings as they are, or built from the keys given and what the policy says itself."""
     if isinstance(settings, AlignConfig):
         return settings
-    lora = {} if policy.has_adapter else {"lora": {"rank": 0}}
-    return build(AlignConfig, {"model": policy.name, "method": method, **lora, **(settings or {})})
+    own: dict = {} if policy.has_adapter else {"lora": {"rank": 0}}
+    if policy.hf.dtype == torch.bfloat16:
+        own["dtype"] = "bfloat16"
+    return build(AlignConfig, {"model": policy.name, "method": method, **own, **(settings or {})})
 
 
 def _digest(policy: Policy) -> str:

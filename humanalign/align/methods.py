@@ -9,14 +9,16 @@ from typing import cast
 
 from humanalign.align.algorithms import ALGORITHMS
 from humanalign.align.bestof import bestof
+from humanalign.align.critic import reward_folder
 from humanalign.align.ilql import ABOUT, ilql, load_steered
 from humanalign.align.learner import settings_for
 from humanalign.align.offline import offline, preference_loss
 from humanalign.align.online import online
 from humanalign.align.rollout import policy_sampling
-from humanalign.align.selfcheck import check_settings
+from humanalign.align.selfcheck import COARSE, check_settings, check_sign
 from humanalign.align.sft import sft
 from humanalign.errors import ConfigError, did_you_mean
+from humanalign.hub import locate
 from humanalign.models import Policy
 from humanalign.objectives import names
 from humanalign.rows import columns, read_rows
@@ -24,6 +26,8 @@ from humanalign.run import Run
 from humanalign.settings import AlignConfig
 from humanalign.types import PreferencePair, Prompt, RewardModel
 
+# What only an online method reads; another one would take it in silence.
+ONLINE_ONLY = ("value", "ema", "mix", "reward_check", "reward_clip", "dual_clip", "policy_kl")
 Progress = Callable[[int, int], None] | None
 
 
@@ -101,17 +105,41 @@ def check(config: AlignConfig) -> None:
     kind = needs(config.method)
     if config.method in ALGORITHMS:
         check_settings(config)
+    else:
+        _refuse_online_keys(config)
     if kind == "pairs":
         preference_loss(config.method, _objective(config))
     elif kind == "prompts" and config.objective:
         raise ConfigError(
             f"objective: method={config.method} takes none, got {config.objective!r}; leave it out"
         )
-    if config.dtype == "bfloat16" and not config.lora.rank:
+    if config.quantize and not config.lora.rank:
         raise ConfigError(
-            "dtype: bfloat16 weights are too coarse for steps of this size when all of them are "
-            "trained, got lora.rank=0; use float32, or lora.rank above 0"
+            f"quantize: {config.quantize} weights cannot be trained themselves, got lora.rank=0; "
+            "set lora.rank above 0"
         )
+    if config.dtype == "bfloat16" and not config.lora.rank:
+        raise ConfigError(COARSE)
+
+
+def _refuse_online_keys(config: AlignConfig) -> None:
+    """ConfigError for a setting that this method would accept and never read."""
+    for key in ONLINE_ONLY:
+        if key in config.model_fields_set:
+            raise ConfigError(
+                f"{key}: method={config.method} has no use for it (ppo, rloo and grpo do); "
+                "leave it out"
+            )
+
+
+def check_inputs(config: AlignConfig, reward: RewardModel | None) -> None:
+    """The mistakes in what the settings name, found before a run directory is opened."""
+    if config.method not in ALGORITHMS or reward is None:
+        return
+    mix_rows(config)
+    if config.value.model not in (None, "adapter") and reward_folder(config.value.model) is None:
+        locate(config.value.model)
+    check_sign(reward, config)
 
 
 def _objective(config: AlignConfig) -> dict[str, str | float | bool]:

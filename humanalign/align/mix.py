@@ -8,8 +8,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
+import torch
+from torch import Tensor
+
+from humanalign.align.chunks import backward_through_head
+from humanalign.decoding import chosen_logprobs
 from humanalign.errors import DataError
-from humanalign.models import Policy
+from humanalign.models import WHOLE, Policy
+from humanalign.objectives.batch import Tokens
 from humanalign.train import Loss
 
 
@@ -22,6 +28,11 @@ class Mix:
         if not rows:
             raise DataError("mix.data: there are no rows in it; give texts or leave it out")
         self.policy, self.rows, self.coef, self.batch, self.seed = policy, rows, coef, batch, seed
+        for start in range(0, len(rows), 64):  # a row beyond the context is found now, not later
+            self._encoded(rows[start : start + 64])
+
+    def _encoded(self, rows: Sequence[tuple[str, str]]) -> Tokens:
+        return self.policy.encode([p for p, _ in rows], [r for _, r in rows])
 
     def losses(self, count: int, step: int, size: int) -> Iterator[Loss]:
         """The loss of `batch` rows that the seed and the optimizer step choose, `size` at a time.
@@ -31,9 +42,20 @@ class Mix:
         """
         chosen = random.Random(f"mix/{self.seed}/{step}").choices(self.rows, k=self.batch)
         parts = [chosen[i : i + size] for i in range(0, len(chosen), size)]
-        encoded = [self.policy.encode([p for p, _ in x], [r for _, r in x]) for x in parts]
+        encoded = [self._encoded(part) for part in parts]
         share = count / max(sum(int(tokens.response_mask.sum()) for tokens in encoded), 1)
         for tokens in encoded:
-            total = -self.policy.logprobs(tokens).sum() * share
-            metrics = {"mix_loss": float(total.detach())}
-            yield Loss(self.coef * total, 0, metrics, rows=0)
+            total = self._backward(tokens, self.coef * share)
+            metrics = {"mix_loss": total / self.coef if self.coef else 0.0}
+            yield Loss(torch.tensor(total), 0, metrics, rows=0)
+
+    def _backward(self, tokens: Tokens, weight: float) -> float:
+        """weight x the summed nats of the responses, backward chunk by chunk."""
+        mask = tokens.response_mask
+        ids = tokens.response_ids[mask]
+
+        def nats(logits: Tensor, _: Tensor, part: slice) -> Tensor:
+            return -weight * chosen_logprobs(logits, ids[part]).sum()
+
+        hidden = self.policy.hidden(tokens)[mask]
+        return backward_through_head(self.policy, hidden, WHOLE, nats)

@@ -83,7 +83,6 @@ class _Loop:
         self.best = Best(policy) if config.checkpoint.best else None
         self.state = LoopState()
         self._pass: tuple[int, list[int]] = (-1, [])
-        self._last: Rollout | None = None
 
     @property
     def step(self) -> int:
@@ -145,7 +144,6 @@ class _Loop:
         if self.run is not None:
             row = {f"align/{n}": v for n, v in metrics.items()}
             self.run.log(self.step, row | {f"time/{n}": v for n, v in clock.items()})
-        self._last = rollout
         return rollout
 
     def _note(self, metrics: dict[str, float]) -> None:

@@ -147,7 +147,8 @@ def measure(
     if critic is not None:
         out.values = whole.clone()
     if _loss_wants_whole_kl(config):
-        out.ref_hidden = whole.new_zeros((*whole.shape, policy.hidden_size))
+        size = (*whole.shape, policy.hidden_size)
+        out.ref_hidden = torch.zeros(size, dtype=policy.hf.dtype, device=whole.device)
     shell = RolloutBatch(tokens, whole, whole, whole[:, 0], encoded=sampled.encoded)
     for rows in pieces(tokens, rows=config.micro_batch, budget=budget(policy, config)):
         piece = piece_of(shell, rows)

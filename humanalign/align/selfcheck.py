@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
+from humanalign.align.best import WINDOW
 from humanalign.align.rollout import Rollout, scores_of
 from humanalign.decoding import Sampling
 from humanalign.errors import ConfigError, DataError, RunError
@@ -18,6 +20,10 @@ from humanalign.types import Prompt, RewardModel
 # Forwards of the same rows with and without a cache differ by about 1e-5 nats a token in float32;
 # in bfloat16 by up to .12 on the models tried, and what matters there is a gap far above rounding.
 SAME = 1e-3
+COARSE = (
+    "dtype: bfloat16 weights are too coarse for steps of this size when all of them are trained, "
+    "got lora.rank=0; use float32, or lora.rank above 0"
+)
 ROUNDING = {"float32": SAME, "bfloat16": 0.5}
 
 
@@ -40,6 +46,13 @@ def check_settings(config: AlignConfig) -> None:
         raise ConfigError(
             f"minibatches: expected at most batch={config.batch}, got {config.minibatches}"
         )
+    if config.checkpoint.best and config.steps < WINDOW:
+        raise ConfigError(
+            f"checkpoint.best: it is a mean over {WINDOW} steps, got steps={config.steps}; "
+            "leave it out"
+        )
+    if config.dtype == "bfloat16" and not config.lora.rank:
+        raise ConfigError(COARSE)
     if config.method != "ppo" and (config.value.model or config.value.warmup):
         raise ConfigError(f"value: method={config.method} has no value function; leave it out")
 
@@ -52,7 +65,7 @@ def check_head(policy: Policy, tokens: Tokens, config: AlignConfig) -> None:
     wrong log-probabilities; a few rows show it.
     """
     few = tokens.select(slice(0, 2)).trimmed()
-    ours, theirs = policy.forward(few)[0].float(), policy.whole_logits(few).float()
+    ours, theirs = policy.forward(few)[0].float(), whole_logits(policy, few).float()
     gap = (ours.log_softmax(-1) - theirs.log_softmax(-1)).abs()[few.response_mask]
     if gap.numel() and float(gap.max()) > ROUNDING[config.dtype] * 10:
         raise RunError(
@@ -99,3 +112,20 @@ def check_sign(reward: RewardModel, config: AlignConfig) -> None:
             f"the reward gives the good answer {good:.4g} and the bad one {bad:.4g}: its sign or "
             "its label is wrong; choose the other label, or mend reward_check"
         )
+
+
+def whole_logits(policy: Policy, tokens: Tokens) -> Tensor:
+    """Logits [B, T, V] by transformers' own forward, left-padded: slow, and an independent way."""
+    if policy.is_encoder_decoder:
+        first = torch.full_like(tokens.response_ids[:, :1], policy.decoder_start_id)
+        return policy.hf(
+            input_ids=tokens.prompt_ids,
+            attention_mask=tokens.prompt_mask.long(),
+            decoder_input_ids=torch.cat([first, tokens.response_ids[:, :-1]], dim=1),
+            use_cache=False,
+        ).logits
+    ids = torch.cat([tokens.prompt_ids, tokens.response_ids], dim=1)
+    mask = torch.cat([tokens.prompt_mask, tokens.response_mask], dim=1).long()
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    out = policy.hf(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
+    return out.logits[:, tokens.prompt_ids.shape[1] - 1 : -1]

@@ -8,6 +8,7 @@ positions, N real tokens of a piece, D hidden size, V vocabulary.
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,11 @@ class Update:
                 self._halve(len(rows))
 
     def _acceptable(self, metrics: Mapping[str, float], moment: Moment) -> bool:
+        if not math.isfinite(metrics["loss"]):
+            raise RunError(
+                f"the loss is {metrics['loss']} in epoch {moment.epoch + 1} of step "
+                f"{moment.step + 1}; lower lr, or look at the data of this step"
+            )
         if metrics["ratio"] > EXPLODED:
             raise RunError(
                 f"the ratio of the policy to the one that sampled is {metrics['ratio']:.3g} on "

@@ -96,7 +96,10 @@ class AlignConfig(Trains, ReadsPrompts, Samples):
         default=None, description="padded tokens at once, at most; null fits the device"
     )
     lr: Rate = Field(default=1e-5, description="with lora.rank=0 the default is 3e-6")
-    value_lr: Rate = Field(default=1e-3, description="of the value head, which starts from nothing")
+    value_lr: Rate = Field(
+        default=1e-3,
+        description="of the value head and the critic's adapter",
+    )
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup: Annotated[int, Field(ge=0)] = Field(
         default=0, description="optimizer steps until lr is whole"

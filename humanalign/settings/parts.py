@@ -44,7 +44,8 @@ class Trains(Settings):
         default=None, description="the base under an adapter, by bitsandbytes"
     )
     freeze_encoder: bool = Field(
-        default=False, description="train the decoder only (T5 and kin); its encoder runs once"
+        default=False,
+        description="T5 and kin: train the decoder only, its embeddings excepted",
     )
     gradient_checkpointing: bool = Field(
         default=False, description="recompute activations: less memory, a third more time"

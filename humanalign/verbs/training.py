@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from humanalign.align.methods import align as align_policy
-from humanalign.align.methods import check, needs
+from humanalign.align.methods import check, check_inputs, needs
 from humanalign.align.sft import sft as fine_tune
 from humanalign.collect.prompts import PromptSet
 from humanalign.errors import ConfigError, DataError
@@ -91,6 +91,7 @@ def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mappin
     policy = trainable_policy(config)
     if isinstance(data, PromptSet):
         data = fitting(data, config, policy, config.max_new_tokens)
+    check_inputs(config, judge)
     run = open_run("align", config, place, parents=[config.model, *reward_runs(config.reward)])
     align_policy(policy, data, judge, run=run, settings=config, progress=progress)
     return run.summary

@@ -81,7 +81,7 @@ MUTATIONS = [
          "test_a_saved_learner_goes_on_to_the_last_bit", "llama"),
         (LEARNER, "{self.config.seed}/{step}", "{self.config.seed}", "one seed for all steps",
          "test_every_step_draws_anew"),
-        (LEARNER, "select(torch.tensor(known))", "select(torch.arange(len(known)))",
+        (LEARNER, "select(torch.tensor([k[1] for k in known if k is not None]))", "select(torch.arange(len(known)))",
          "answers by place",
          "test_a_reward_follows_its_answer_and_not_its_place", "llama"),
         (LEARNER, '"value_head.": c.value_lr,', "", "the critic's rate",

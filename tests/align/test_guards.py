@@ -16,6 +16,7 @@ from torch import Tensor
 
 from humanalign.align.learner import Learner
 from humanalign.align.online import online
+from humanalign.align.selfcheck import whole_logits
 from humanalign.errors import RunError
 from humanalign.models import Policy
 from humanalign.objectives.batch import Tokens
@@ -264,7 +265,7 @@ def gone(folder: Path, path: list[Weights]) -> list[float]:
         for name, p in policy.trainable().items():
             p.data.copy_(at[name])
         with torch.no_grad():
-            logprobs = policy.whole_logits(tokens).log_softmax(-1)
+            logprobs = whole_logits(policy, tokens).log_softmax(-1)
         picked = logprobs.gather(-1, tokens.response_ids[..., None])[..., 0]
         chosen.append(picked[tokens.response_mask])
     return [float((chosen[0] - now).mean()) for now in chosen]

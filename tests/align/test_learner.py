@@ -70,12 +70,34 @@ def test_the_average_follows_the_weights(llama):
         torch.testing.assert_close(averaged, wanted[name])
 
 
-def test_every_step_draws_anew(llama):
+def test_every_step_and_every_call_draws_anew(llama):
     learner = learner_of(started(llama, "all weights"))
-    first = learner.generate(TEXTS)
-    assert learner.generate(TEXTS) == first
-    learner.state.step = 1
-    assert learner.generate(TEXTS) != first
+    first, second = learner.generate(TEXTS), learner.generate(TEXTS)
+    assert second != first
+    again = learner_of(started(llama, "all weights"))
+    assert [again.generate(TEXTS), again.generate(TEXTS)] == [first, second]
+    later = learner_of(started(llama, "all weights"))
+    later.state.step = 1
+    assert later.generate(TEXTS) not in (first, second)
+
+
+def ids(sampled) -> list[list[int]]:
+    """The answers of a batch as token ids."""
+    tokens = sampled.tokens
+    rows = zip(tokens.response_ids, tokens.response_mask, strict=True)
+    return [row[mask].tolist() for row, mask in rows]
+
+
+def test_the_answers_of_two_calls_keep_their_tokens_in_one_step(llama):
+    learner = learner_of(started(llama, "all weights"), max_new_tokens=3)
+    both = learner.generate(TEXTS) + learner.generate(TEXTS)
+    drawn = [d for places in learner._said.values() for d, _ in places]
+    tokens = learner._tokens_of(TEXTS * 2, both).tokens
+    kept = sorted(
+        r[m].tolist() for r, m in zip(tokens.response_ids, tokens.response_mask, strict=True)
+    )
+    batches = {id(d): d for d in drawn}.values()
+    assert sorted(kept) == sorted(row for d in batches for row in ids(d))
 
 
 def test_without_ends_every_answer_is_as_long_as_it_may_be(folder):

@@ -19,6 +19,7 @@ from humanalign.align import chunks
 from humanalign.align.learner import Learner
 from humanalign.align.online import online
 from humanalign.align.rollout import Rollout
+from humanalign.align.selfcheck import whole_logits
 from humanalign.errors import ConfigError, RunError
 from humanalign.models import Lora, Policy
 from humanalign.objectives.batch import Tokens
@@ -38,7 +39,7 @@ def put(policy: Policy, weights: dict[str, Tensor]) -> None:
 
 def log_softmax(policy: Policy, tokens: Tokens) -> Tensor:
     """[N, V] at the real tokens."""
-    return policy.whole_logits(tokens).log_softmax(-1)[tokens.response_mask]
+    return whole_logits(policy, tokens).log_softmax(-1)[tokens.response_mask]
 
 
 def plain(policy: Policy, tokens: Tokens, loss: Callable[[Tensor, Tensor], Tensor]) -> Gradient:
