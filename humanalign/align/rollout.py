@@ -27,7 +27,7 @@ from humanalign.settings import AlignConfig
 from humanalign.types import RewardModel
 
 # Padded tokens at once where the settings do not say: activations should stay near the processor.
-BUDGET = {"cpu": 2048, "cuda": 65_536}
+BUDGET = {"cpu": 4096, "cuda": 65_536}
 
 
 @dataclass(frozen=True)
