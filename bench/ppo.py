@@ -3,6 +3,7 @@
 Both sides start from the same weights and prompts, sample the same number of tokens (EOS off),
 score them with the same network, and learn for the same epochs in one minibatch, float32, on the
 same threads. Processes run one at a time, the two sides in turn; docs/benchmarks.md has the rest.
+With `--learn` it is `python -m bench.learn`: reward and KL over seeds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import peers
+from bench import learn, peers
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("stories", "gpt2-13.9m", "gpt2-32k", "t5-9.4m")
@@ -25,6 +26,10 @@ PHASES = ("rollout", "score", "update", "step")
 
 
 def main() -> int:
+    if "--learn" in sys.argv:  # how well rather than how fast: a program of its own
+        sys.argv.remove("--learn")
+        learn.main()
+        return 0
     asked = arguments()
     if asked.peer == "trl-1.12" and asked.model == "t5-9.4m":
         print("error: trl 1.12 has no PPO for encoder-decoders; use --peer trl-0.11.4")
