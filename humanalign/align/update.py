@@ -27,6 +27,7 @@ from humanalign.models import Policy
 from humanalign.objectives import kl as kl_estimators
 from humanalign.objectives import policy as policy_objectives
 from humanalign.objectives.batch import RolloutBatch
+from humanalign.objectives.registry import lookup
 from humanalign.settings import AlignConfig
 from humanalign.train import Loss, Trainer
 
@@ -212,7 +213,7 @@ class Update:
 
     def _kl(self, p: _Piece, logits: Tensor, new: Tensor, part: slice) -> Tensor:
         if self.config.kl.loss_estimator != "full":
-            estimate = getattr(kl_estimators, self.config.kl.loss_estimator)
+            estimate = lookup("kl", self.config.kl.loss_estimator)
             return estimate(new, p.reference[part]).sum()
         assert p.ref_hidden is not None
         sampling = policy_sampling(self.config)
@@ -269,4 +270,6 @@ class _Piece:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+    """A GPU has a class of its own for it; on a CPU only the message tells, in two wordings."""
+    said = ("not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(s in str(error) for s in said)

@@ -17,6 +17,7 @@ from torch import Tensor
 from humanalign.align.learner import Learner
 from humanalign.align.online import online
 from humanalign.align.selfcheck import whole_logits
+from humanalign.align.update import _out_of_memory
 from humanalign.errors import RunError
 from humanalign.models import Policy
 from humanalign.objectives.batch import Tokens
@@ -339,3 +340,11 @@ def test_the_rule_that_is_met_first_ends_the_run(llama):
 def test_a_reward_that_gives_what_is_not_finite_names_itself(llama):
     with pytest.raises(RunError, match="the reward gave"):
         online(Policy.load(llama), PROMPTS, Fixed([math.inf] * 16), settings())
+
+
+def test_a_processor_without_memory_is_told_from_other_errors():
+    # Asked for 64 TiB, the allocator itself says what running out of memory sounds like here.
+    with pytest.raises(RuntimeError) as refused:
+        torch.empty(2**46)
+    assert _out_of_memory(refused.value)
+    assert not _out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
