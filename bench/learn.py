@@ -18,8 +18,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 WORDS, HELD_OUT, SAMPLES, TOKENS = 10, 200, 4, 48
 RECIPES = {
     # PPO's defaults but for the learning rate, which a model of this size wants larger.
@@ -54,19 +56,12 @@ def openings(texts: Path) -> tuple[list[str], list[str]]:
     return order[:HELD_OUT], order[HELD_OUT:]
 
 
-def sentiment(completions: Sequence[str]) -> list[float]:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+@cache
+def sentiment():
+    """VADER as a RewardModel: the example's function, loaded as a run would load it."""
+    from humanalign.reward.sources import resolve
 
-    judge = SentimentIntensityAnalyzer()
-    return [judge.polarity_scores(text)["compound"] for text in completions]
-
-
-class Sentiment:
-    """VADER as a RewardModel."""
-
-    def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
-        del prompts
-        return sentiment(completions)
+    return resolve(f"python:{ROOT / 'examples' / 'sentiment.py'}:reward")
 
 
 def train(stories: str, texts: Path, recipe: str, seed: int, steps: int) -> dict:
@@ -81,7 +76,7 @@ def train(stories: str, texts: Path, recipe: str, seed: int, steps: int) -> dict
     keys = {"model": stories, "steps": steps, "max_new_tokens": TOKENS, "ignore_eos": True}
     config = build(AlignConfig, keys | {"seed": seed, "checkpoint": {"every": 0}} | RECIPES[recipe])
     policy = Policy.load(stories, lora=Lora(config.lora.rank), seed=seed)
-    summary = online(policy, [Prompt(t) for t in training], Sentiment(), config)
+    summary = online(policy, [Prompt(t) for t in training], sentiment(), config)
     found = evaluate(policy, Policy.load(stories), held_out, seed=10_000 + seed)
     return {
         "recipe": recipe,
@@ -113,7 +108,7 @@ def evaluate(policy, reference, prompts: list[str], *, seed: int) -> dict:
             logits[..., eos] = -torch.inf
         ids = drawn.tokens.response_ids.unsqueeze(-1)
         ratio = (ours.log_softmax(-1) - theirs.log_softmax(-1)).gather(-1, ids)[..., 0]
-        rows["reward"].append(sentiment(drawn.texts))
+        rows["reward"].append(sentiment().score(prompts, drawn.texts))
         rows["kl"].append(ratio.sum(1).tolist())
         rows["kl_full"].append(kl.full(ours, theirs).sum(1).tolist())
         texts = texts or drawn.texts
@@ -147,7 +142,7 @@ def frontier(stories: str, texts: Path, *, per_opening: int = 96) -> list[dict]:
     for i in range(per_opening):
         generator = torch.Generator().manual_seed(777 + i)
         drawn = sample(reference, held_out, sampling, generator=generator)
-        columns.append(sentiment(drawn.texts))
+        columns.append(sentiment().score(held_out, drawn.texts))
     rewards = torch.tensor(columns).T.double()  # [openings, samples]
     points = []
     for beta in (0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0):

@@ -23,7 +23,7 @@ from humanalign.objectives import policy as policy_objectives
 # Numbers in one chunk of logits: 16 MB of float32 stay in a processor's cache, a GPU wants more.
 ELEMENTS = {"cpu": 2**22, "cuda": 2**27}
 
-# (logits [n, V], which tokens) -> the sum of their losses
+# (logits [n, V], hidden states [n, D], which tokens) -> the sum of their losses
 ChunkLoss = Callable[[Tensor, Tensor, slice], Tensor]
 
 
@@ -81,37 +81,40 @@ class _Head(torch.autograd.Function):
         return grad @ weight, None
 
 
-@torch.no_grad()
 def head_logprobs(policy: Policy, hidden: Tensor, ids: Tensor, sampling: Sampling) -> Tensor:
     """Log-probabilities [N] of `ids`, in nats, from hidden states [N, D]."""
-    found = [hidden.new_zeros(0, dtype=torch.float32)]
-    for part in chunks(policy, len(hidden)):
-        logits = warp(policy.logits(hidden[part]), sampling, policy.eos_ids, fresh=True)
-        found.append(chosen_logprobs(logits, ids[part]))
-    return torch.cat(found)
+
+    def read(logits: Tensor, part: slice) -> Tensor:
+        return chosen_logprobs(logits, ids[part])
+
+    return _measured(policy, hidden, sampling, read)
 
 
-@torch.no_grad()
 def head_entropy(policy: Policy, hidden: Tensor, sampling: Sampling) -> Tensor:
     """Entropy [N] of the sampled distribution at each token, in nats."""
-    found = [hidden.new_zeros(0, dtype=torch.float32)]
-    for part in chunks(policy, len(hidden)):
-        logits = warp(policy.logits(hidden[part]), sampling, policy.eos_ids, fresh=True)
-        found.append(policy_objectives.entropy(logits))
-    return torch.cat(found)
+    return _measured(policy, hidden, sampling, lambda logits, _: policy_objectives.entropy(logits))
 
 
-@torch.no_grad()
 def head_divergence(
     policy: Policy, hidden: Tensor, ref_hidden: Tensor, sampling: Sampling
 ) -> Tensor:
     """KL over the whole vocabulary at each token, [N] nats, from both sides' hidden states."""
+
+    def read(logits: Tensor, part: slice) -> Tensor:
+        return kl_estimators.full(logits, reference_logits(policy, ref_hidden[part], sampling))
+
+    return _measured(policy, hidden, sampling, read)
+
+
+@torch.no_grad()
+def _measured(
+    policy: Policy, hidden: Tensor, sampling: Sampling, read: Callable[[Tensor, slice], Tensor]
+) -> Tensor:
+    """One number per token, [N], that `read` takes from a chunk's logits [n, V]."""
     found = [hidden.new_zeros(0, dtype=torch.float32)]
     for part in chunks(policy, len(hidden)):
         logits = warp(policy.logits(hidden[part]), sampling, policy.eos_ids, fresh=True)
-        found.append(
-            kl_estimators.full(logits, reference_logits(policy, ref_hidden[part], sampling))
-        )
+        found.append(read(logits, part))
     return torch.cat(found)
 
 

@@ -256,7 +256,7 @@ class Learner:
         coef = self.state.kl_coef
         metrics = self.update.learn(rollout.batch, step=self.state.step, kl_coef=coef)
         metrics |= rollout.metrics() | {"kl_coef": coef}
-        metrics["objective"] = self.objective(rollout, coef)
+        metrics["objective"] = self.objective(rollout)
         if self.average is not None:
             self.average.update()
         self._adapt(metrics["kl_k1"], len(rollout.texts))
@@ -264,11 +264,11 @@ class Learner:
         self.state.step += 1
         return metrics
 
-    def objective(self, rollout: Rollout, coef: float | None = None) -> float:
+    def objective(self, rollout: Rollout) -> float:
         """What is maximised, score - beta KL (nats a sequence), as this batch has it."""
-        b, beta = rollout.batch, self.state.kl_coef if coef is None else coef
+        b = rollout.batch
         kl = per_sequence(k1(b.logprobs, b.ref_logprobs), b.mask)
-        return float(b.scores.mean()) - beta * kl
+        return float(b.scores.mean()) - self.state.kl_coef * kl
 
     def with_advantages(self, rollout: Rollout) -> Rollout:
         """Token rewards r = -beta KL + score at the end, then A by GAE or within the group."""

@@ -15,7 +15,7 @@ from humanalign.align.learner import settings_for
 from humanalign.align.offline import offline, preference_loss
 from humanalign.align.online import online
 from humanalign.align.rollout import policy_sampling
-from humanalign.align.selfcheck import COARSE, check_settings, check_sign
+from humanalign.align.selfcheck import check_dtype, check_settings, check_sign
 from humanalign.align.sft import sft
 from humanalign.errors import ConfigError, did_you_mean
 from humanalign.hub import locate
@@ -106,6 +106,7 @@ def check(config: AlignConfig) -> None:
     if config.method in ALGORITHMS:
         check_settings(config)
     else:
+        check_dtype(config)
         _refuse_online_keys(config)
     if kind == "pairs":
         preference_loss(config.method, _objective(config))
@@ -118,8 +119,6 @@ def check(config: AlignConfig) -> None:
             f"quantize: {config.quantize} weights cannot be trained themselves, got lora.rank=0; "
             "set lora.rank above 0"
         )
-    if config.dtype == "bfloat16" and not config.lora.rank:
-        raise ConfigError(COARSE)
 
 
 def _refuse_online_keys(config: AlignConfig) -> None:

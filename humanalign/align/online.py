@@ -227,16 +227,12 @@ class _Loop:
         }
         if self.best is not None:
             summary |= {"best_step": self.best.step, "best_objective": self.best.value}
-        self._leave()
+        if self.learner.average is not None:
+            self.learner.average.settle()  # what the policy is from here on
         if self.run is not None:
             self._save_policies(self.run.path)
             self.run.finish(summary)
         return summary
-
-    def _leave(self) -> None:
-        """What the policy is from here on: its average, where one was kept."""
-        if self.learner.average is not None:
-            self.learner.average.settle()
 
     def _save_policies(self, path: Path) -> None:
         self.policy.save(path / "policy")

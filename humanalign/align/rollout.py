@@ -22,6 +22,7 @@ from humanalign.models import Policy
 from humanalign.objectives import kl as kl_estimators
 from humanalign.objectives import masked
 from humanalign.objectives.batch import RolloutBatch
+from humanalign.objectives.registry import lookup
 from humanalign.sampling import Sampled
 from humanalign.settings import AlignConfig
 from humanalign.types import RewardModel
@@ -157,7 +158,7 @@ def measure(
         for name, flat in _tokens_of(policy, critic, piece, hidden, config).items():
             put_tokens(getattr(out, name), rows, piece.mask, flat)
     if config.kl.estimator != "full":
-        estimate = getattr(kl_estimators, config.kl.estimator)
+        estimate = lookup("kl", config.kl.estimator)
         out.kl = estimate(out.logprobs, out.ref_logprobs).masked_fill(~tokens.response_mask, 0.0)
     return out
 

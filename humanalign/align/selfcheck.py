@@ -20,10 +20,6 @@ from humanalign.types import Prompt, RewardModel
 # Forwards of the same rows with and without a cache differ by about 1e-5 nats a token in float32;
 # in bfloat16 by up to .12 on the models tried, and what matters there is a gap far above rounding.
 SAME = 1e-3
-COARSE = (
-    "dtype: bfloat16 weights are too coarse for steps of this size when all of them are trained, "
-    "got lora.rank=0; use float32, or lora.rank above 0"
-)
 ROUNDING = {"float32": SAME, "bfloat16": 0.5}
 
 
@@ -51,10 +47,18 @@ def check_settings(config: AlignConfig) -> None:
             f"checkpoint.best: it is a mean over {WINDOW} steps, got steps={config.steps}; "
             "leave it out"
         )
-    if config.dtype == "bfloat16" and not config.lora.rank:
-        raise ConfigError(COARSE)
+    check_dtype(config)
     if config.method != "ppo" and (config.value.model or config.value.warmup):
         raise ConfigError(f"value: method={config.method} has no value function; leave it out")
+
+
+def check_dtype(config: AlignConfig) -> None:
+    """ConfigError where weights would be trained that cannot hold the steps."""
+    if config.dtype == "bfloat16" and not config.lora.rank:
+        raise ConfigError(
+            "dtype: bfloat16 weights are too coarse for steps of this size when all of them are "
+            "trained, got lora.rank=0; use float32, or lora.rank above 0"
+        )
 
 
 @torch.no_grad()
