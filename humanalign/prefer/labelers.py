@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from humanalign.intervals import mean_interval
-from humanalign.prefer.assign import order
+from humanalign.prefer.display import order
 from humanalign.prefer.votes import Votes, levels, votes_of
 from humanalign.types import Comparison, EvalResult, Ranking, Rater, RaterKind
 

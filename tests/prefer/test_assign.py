@@ -7,8 +7,9 @@ from multiprocessing import get_context
 
 from scipy.special import chdtrc
 
-from humanalign.prefer.assign import LEASE_SECONDS, order
+from humanalign.prefer.display import order
 from humanalign.prefer.store import FeedbackStore
+from humanalign.prefer.store.assign import LEASE_SECONDS
 from humanalign.types import Comparison, Ranking, Rater
 from prefer.ballots import filled
 

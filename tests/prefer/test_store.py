@@ -12,8 +12,8 @@ from sqlalchemy import create_engine
 
 from humanalign.errors import StoreError
 from humanalign.prefer.formats import read_pairs, write_groups, write_pairs
-from humanalign.prefer.schema import metadata
 from humanalign.prefer.store import FeedbackStore
+from humanalign.prefer.store.schema import metadata
 from humanalign.rows import read_rows
 from humanalign.types import Comparison, Completion, Prompt, Ranking, Rater
 from prefer.ballots import MODEL, filled, weak_orders

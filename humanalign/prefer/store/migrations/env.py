@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from humanalign.prefer.schema import metadata
+from humanalign.prefer.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

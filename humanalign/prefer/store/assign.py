@@ -1,4 +1,4 @@
-"""Handing comparisons to raters: one slot a rater and item, held by a lease, shuffled on display.
+"""Handing comparisons to raters: one slot a rater and item, held by a lease.
 
 An assignment whose lease ran out and that was never answered can be taken by another rater, so a
 labeler who leaves does not block the queue.
@@ -6,29 +6,11 @@ labeler who leaves does not block the queue.
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from sqlalchemy import Connection, Row, and_, or_, select, update
 
-from humanalign.prefer.schema import answer, assignment, item, slot
-from humanalign.types import Comparison, Rater
+from humanalign.prefer.store.schema import answer, assignment, item, slot
 
 LEASE_SECONDS = 30 * 60.0
-
-
-def order(comparison: Comparison, rater: Rater | str) -> tuple[str, ...]:
-    """The order in which this rater sees the completions: seeded by rater and comparison.
-
-    Every completion is equally likely in every place, and the same call gives the same order.
-    """
-    rater_id = rater if isinstance(rater, str) else rater.id
-
-    def place(completion_id: str) -> str:
-        seed = json.dumps([comparison.id, rater_id, completion_id])
-        return hashlib.sha256(seed.encode()).hexdigest()
-
-    return tuple(sorted(comparison.completion_ids, key=place))
 
 
 def next_item(connection: Connection, rater_id: str, now: float) -> str | None:

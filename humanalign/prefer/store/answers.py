@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from humanalign.errors import StoreError, did_you_mean
-from humanalign.prefer.assign import answered_slot
-from humanalign.prefer.chain import append_answer
-from humanalign.prefer.database import in_chunks, insert_new
-from humanalign.prefer.records import missing_ids, read_comparisons, require_ids
-from humanalign.prefer.schema import answer, completion, item, item_completion, rater, slot
+from humanalign.prefer.store.assign import answered_slot
+from humanalign.prefer.store.chain import append_answer
+from humanalign.prefer.store.database import in_chunks, insert_new
+from humanalign.prefer.store.records import missing_ids, read_comparisons, require_ids
+from humanalign.prefer.store.schema import answer, completion, item, item_completion, rater, slot
 from humanalign.types import Comparison, Ranking, Rater
 
 SAME = ("item_id", "rater_id", "body", "entered", "instructions")

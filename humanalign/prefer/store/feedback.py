@@ -20,13 +20,14 @@ from pathlib import Path
 from sqlalchemy import Table, select
 
 from humanalign.errors import StoreError
-from humanalign.prefer import answers, assign, records
-from humanalign.prefer.chain import canonical, sha256, verify_chain, verify_texts
 from humanalign.prefer.consensus import consensus as agree_on
-from humanalign.prefer.database import insert_new, open_database, writing
+from humanalign.prefer.display import order
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
-from humanalign.prefer.records import Thumb
-from humanalign.prefer.schema import answer, completion, item, item_completion, prompt, rater
+from humanalign.prefer.store import answers, assign, records
+from humanalign.prefer.store.chain import canonical, sha256, verify_chain, verify_texts
+from humanalign.prefer.store.database import insert_new, open_database, writing
+from humanalign.prefer.store.records import Thumb
+from humanalign.prefer.store.schema import answer, completion, item, item_completion, prompt, rater
 from humanalign.types import Comparison, Completion, PreferencePair, Prompt, Ranking, Rater, Split
 
 
@@ -85,7 +86,7 @@ class FeedbackStore:
 
     def order(self, comparison: Comparison, rater: Rater | str) -> tuple[str, ...]:
         """The completion ids as this rater sees them: a permutation seeded by rater and item."""
-        return assign.order(comparison, rater)
+        return order(comparison, rater)
 
     def rank(self, ranking: Ranking, key: str, entered: Mapping | None = None) -> Ranking:
         """Append a ranking under the client's unique `key`, and return it as stored.

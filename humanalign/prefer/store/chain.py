@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 
 from humanalign.errors import StoreError
-from humanalign.prefer.schema import answer, answer_event, chain_head, completion
-from humanalign.prefer.schema import prompt as prompt_table
+from humanalign.prefer.store.schema import answer, answer_event, chain_head, completion
+from humanalign.prefer.store.schema import prompt as prompt_table
 
 
 def canonical(content: Mapping) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, RowMapping, Table, select
 
 from humanalign.errors import StoreError
-from humanalign.prefer.chain import canonical, sha256
-from humanalign.prefer.database import in_chunks
-from humanalign.prefer.schema import item, item_completion
+from humanalign.prefer.store.chain import canonical, sha256
+from humanalign.prefer.store.database import in_chunks
+from humanalign.prefer.store.schema import item, item_completion
 from humanalign.types import Comparison, Completion, Prompt, Ranking, Sampler
 
 

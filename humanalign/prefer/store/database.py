@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from humanalign.errors import StoreError
-from humanalign.prefer.schema import chain_head
+from humanalign.prefer.store.schema import chain_head
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60.0
