@@ -1,4 +1,4 @@
-"""The order in which a rater sees the completions of a comparison."""
+"""The order in which a rater sees the completions of a comparison: shuffled, first place balanced."""
 
 from __future__ import annotations
 
@@ -8,15 +8,24 @@ import json
 from humanalign.types import Comparison, Rater
 
 
-def order(comparison: Comparison, rater: Rater | str) -> tuple[str, ...]:
+def order(comparison: Comparison, rater: Rater | str, turn: int | None = None) -> tuple[str, ...]:
     """The order in which this rater sees the completions: seeded by rater and comparison.
 
     Every completion is equally likely in every place, and the same call gives the same order.
+    `turn` counts the raters of a comparison from 0: over K of them each completion comes first
+    once.
     """
     rater_id = rater if isinstance(rater, str) else rater.id
+    mine = _shuffled(comparison.completion_ids, [comparison.id, rater_id])
+    if turn is None:
+        return mine
+    ring = _shuffled(comparison.completion_ids, [comparison.id])
+    first = ring[turn % len(ring)]
+    return (first, *(each for each in mine if each != first))
 
+
+def _shuffled(completion_ids: tuple[str, ...], seed: list[str]) -> tuple[str, ...]:
     def place(completion_id: str) -> str:
-        seed = json.dumps([comparison.id, rater_id, completion_id])
-        return hashlib.sha256(seed.encode()).hexdigest()
+        return hashlib.sha256(json.dumps([*seed, completion_id]).encode()).hexdigest()
 
-    return tuple(sorted(comparison.completion_ids, key=place))
+    return tuple(sorted(completion_ids, key=place))

@@ -43,7 +43,7 @@ def test_every_module_says_what_it_is():
 def test_functions_stay_within_40_lines_and_take_at_most_5_positional_arguments():
     long = []
     for path in MODULES:
-        if "migrations" in path.parts:
+        if "versions" in path.parts:
             continue  # a list of tables, written once and never edited
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -1,4 +1,4 @@
-"""Asking and answering inside one write transaction: items, slots, revisions, idempotent keys."""
+"""Answering inside one write transaction: raters, checks, revisions, idempotent keys."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from sqlalchemy import Connection, RowMapping, and_, func, select
 from humanalign.errors import StoreError, did_you_mean
 from humanalign.prefer.store.assign import answered_slot
 from humanalign.prefer.store.chain import append_answer
-from humanalign.prefer.store.database import in_chunks, insert_new
-from humanalign.prefer.store.records import missing_ids, read_comparisons, require_ids
-from humanalign.prefer.store.schema import answer, completion, item, item_completion, rater, slot
+from humanalign.prefer.store.database import insert_new
+from humanalign.prefer.store.records import read_comparisons, require_ids
+from humanalign.prefer.store.schema import answer, item, rater
 from humanalign.types import Comparison, Ranking, Rater
 
-SAME = ("item_id", "rater_id", "body", "entered", "instructions")
+SAME = ("item_id", "rater_id", "body", "entered", "instructions", "note")
+
+
+class KeyReused(StoreError):
+    """A client's key that came again with another answer."""
 
 
 def add_rater(connection: Connection, new: Rater, now: float) -> None:
@@ -25,43 +29,6 @@ def add_rater(connection: Connection, new: Rater, now: float) -> None:
         raise StoreError(
             f"rater '{new.id}' is stored with kind {kind}, not {new.kind}; use another id"
         )
-
-
-def ask_all(connection: Connection, comparisons: Sequence[Comparison], overlap: int) -> None:
-    """Store comparisons with `overlap` slots each; more slots than that are left alone."""
-    _check_completions(connection, comparisons)
-    add_items(
-        connection,
-        [
-            (c.id, "ranking", c.prompt_id, c.criterion, c.completion_ids)
-            for c in {c.id: c for c in comparisons}.values()
-        ],
-    )
-    slots = [{"item_id": c.id, "number": n} for c in comparisons for n in range(overlap)]
-    insert_new(connection, slot, slots)
-
-
-def add_items(
-    connection: Connection, rows: Sequence[tuple[str, str, str, str, Sequence[str]]]
-) -> None:
-    """Store new items (id, kind, prompt_id, criterion, completion_ids); known ids are skipped."""
-    new = set(missing_ids(connection, item, [row[0] for row in rows]))
-    last = connection.execute(select(func.max(item.c.position))).scalar() or 0
-    items, parts = [], []
-    for item_id, kind, prompt_id, criterion, completion_ids in rows:
-        if item_id not in new:
-            continue
-        last += 1
-        items.append(
-            {"id": item_id, "position": last, "kind": kind}
-            | {"prompt_id": prompt_id, "criterion": criterion}
-        )
-        parts += [
-            {"item_id": item_id, "number": number, "completion_id": completion_id}
-            for number, completion_id in enumerate(completion_ids)
-        ]
-    insert_new(connection, item, items)
-    insert_new(connection, item_completion, parts)
 
 
 def check_rankings(connection: Connection, rankings: Sequence[Ranking]) -> None:
@@ -78,27 +45,35 @@ def check_rankings(connection: Connection, rankings: Sequence[Ranking]) -> None:
         _check_named_once(ranking, comparison)
 
 
-def append(connection: Connection, row: Mapping, now: float) -> RowMapping:
-    """Append an answer as the next revision, or return the one already stored under its key.
+def replayed(connection: Connection, row: Mapping) -> RowMapping | None:
+    """The answer already stored under the key of `row`, None for a new key.
 
-    StoreError: the key was used for another answer.
+    KeyReused: it was another answer.
     """
     held = connection.execute(select(answer).where(answer.c.key == row["key"])).mappings().first()
-    if held is not None:
-        if any(held[name] != row[name] for name in SAME):
-            raise StoreError(
-                f"key '{row['key']}' was already used for another answer; send a new key"
-            )
-        return held
-    mine = and_(answer.c.item_id == row["item_id"], answer.c.rater_id == row["rater_id"])
-    revision = connection.execute(select(func.max(answer.c.revision)).where(mine)).scalar() or 0
+    if held is not None and any((held[name] or "") != row.get(name, "") for name in SAME):
+        raise KeyReused(f"key '{row['key']}' was already used for another answer; send a new key")
+    return held
+
+
+def append(connection: Connection, row: Mapping, now: float) -> dict:
+    """Append an answer as the next revision; the caller has looked for its key."""
+    revision = last_revision(connection, row["item_id"], row["rater_id"])
     number = answered_slot(connection, row["item_id"], row["rater_id"], now)
-    append_answer(connection, {**row, "revision": revision + 1, "slot": number, "at": now})
-    statement = select(answer).where(answer.c.key == row["key"])
-    return connection.execute(statement).mappings().one()
+    full = {"note": None, "timing": None, **row, "revision": revision + 1, "slot": number}
+    append_answer(connection, {**full, "at": now})
+    return {**full, "at": now}
 
 
-def latest(connection: Connection, kind: str, criterion: str | None) -> list[RowMapping]:
+def last_revision(connection: Connection, item_id: str, rater_id: str) -> int:
+    """How often this rater answered this item."""
+    mine = and_(answer.c.item_id == item_id, answer.c.rater_id == rater_id)
+    return connection.execute(select(func.max(answer.c.revision)).where(mine)).scalar() or 0
+
+
+def latest(
+    connection: Connection, kinds: Sequence[str], criterion: str | None = None
+) -> list[RowMapping]:
     """The newest revision of each rater's answer to each item, in the order asked, then by rater.
 
     StoreError: no comparison was ever asked by this criterion.
@@ -117,7 +92,7 @@ def latest(connection: Connection, kind: str, criterion: str | None) -> list[Row
         select(answer)
         .join(newest, is_newest)
         .join(item, item.c.id == answer.c.item_id)
-        .where(item.c.kind == kind)
+        .where(item.c.kind.in_(kinds))
         .order_by(item.c.position, answer.c.rater_id)
     )
     if criterion is not None:
@@ -133,22 +108,6 @@ def _check_criterion(connection: Connection, criterion: str) -> None:
         asked = ", ".join(known) or "none"
         hint = did_you_mean(criterion, known)
         raise StoreError(f"nothing was asked by criterion '{criterion}'; asked: {asked}{hint}")
-
-
-def _check_completions(connection: Connection, comparisons: Sequence[Comparison]) -> None:
-    ids = list(dict.fromkeys(each for c in comparisons for each in c.completion_ids))
-    require_ids(connection, completion, ids)
-    owner: dict[str, str] = {}
-    for chunk in in_chunks(ids):
-        rows = select(completion.c.id, completion.c.prompt_id).where(completion.c.id.in_(chunk))
-        owner.update({row.id: row.prompt_id for row in connection.execute(rows)})
-    for comparison in comparisons:
-        for each in comparison.completion_ids:
-            if owner[each] != comparison.prompt_id:
-                raise StoreError(
-                    f"completion '{each}' answers prompt '{owner[each]}', not "
-                    f"'{comparison.prompt_id}'; compare answers to one prompt"
-                )
 
 
 def _check_named_once(ranking: Ranking, comparison: Comparison) -> None:

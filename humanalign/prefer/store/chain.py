@@ -23,6 +23,9 @@ from humanalign.errors import StoreError
 from humanalign.prefer.store.schema import answer, answer_event, chain_head, completion
 from humanalign.prefer.store.schema import prompt as prompt_table
 
+# The rows of `chain_head`.
+ANSWERS, AUDIT = 1, 2
+
 
 def canonical(content: Mapping) -> str:
     """The one JSON spelling of `content`: sorted keys, no spaces, UTF-8."""
@@ -36,15 +39,47 @@ def sha256(text: str) -> str:
 
 def append_answer(connection: Connection, row: Mapping) -> None:
     """Write one row of `answer` and its event; the caller holds the write transaction."""
-    head = connection.execute(select(chain_head)).mappings().one()
-    seq = head["seq"] + 1
-    row = {**row, "id": seq}
-    body = canonical(row)
-    link = _link(seq, head["hash"], body)
+    seq, previous = head_of(connection, ANSWERS)
+    row = {**row, "id": seq + 1}
+    event = link(seq + 1, previous, canonical(row))
     connection.execute(answer.insert(), row)
-    event = {"seq": seq, "answer_id": seq, "body": body, "previous": head["hash"], "hash": link}
-    connection.execute(answer_event.insert(), event)
-    connection.execute(update(chain_head).values(seq=seq, hash=link))
+    connection.execute(answer_event.insert(), {**event, "answer_id": seq + 1})
+    move_head(connection, ANSWERS, event)
+
+
+def head_of(connection: Connection, chain: int) -> tuple[int, str]:
+    """(number, hash) of a chain's last event; (0, "") before the first."""
+    row = connection.execute(select(chain_head).where(chain_head.c.id == chain)).mappings().one()
+    return row["seq"], row["hash"]
+
+
+def move_head(connection: Connection, chain: int, event: Mapping) -> None:
+    """Make `event` the last of its chain."""
+    place = update(chain_head).where(chain_head.c.id == chain)
+    connection.execute(place.values(seq=event["seq"], hash=event["hash"]))
+
+
+def link(seq: int, previous: str, body: str) -> dict:
+    """The event of this number and body that follows the event of hash `previous`."""
+    digest = sha256(f"{seq}\n{previous}\n{body}")
+    return {"seq": seq, "body": body, "previous": previous, "hash": digest}
+
+
+def check_link(table: str, event: Mapping, seq: int, previous: str) -> None:
+    """StoreError, naming the row: the event is not the one that was chained at this place."""
+    if event["seq"] != seq:
+        raise damage(table, seq, "is missing, or its answer is")
+    if event["previous"] != previous:
+        raise damage(table, seq, "does not follow the event before it")
+    if event["hash"] != link(seq, previous, event["body"])["hash"]:
+        raise damage(table, seq, "does not match its hash")
+
+
+def check_end(connection: Connection, chain: int, table: str, seq: int, last: str) -> None:
+    """StoreError: the chain's last event is not the last that was written."""
+    held, digest = head_of(connection, chain)
+    if (held, digest) != (seq, last):
+        raise damage(table, seq + 1, f"is missing; the log held {held} events")
 
 
 def verify_chain(connection: Connection) -> int:
@@ -59,16 +94,14 @@ def verify_chain(connection: Connection) -> int:
         seq += 1
         _check_event(event, seq, previous)
         previous = event["answer_event_hash"]
-    head = connection.execute(select(chain_head)).mappings().one()
-    if (head["seq"], head["hash"]) != (seq, previous):
-        raise _damage("answer_event", seq + 1, f"is missing; the log held {head['seq']} events")
+    check_end(connection, ANSWERS, "answer_event", seq, previous)
     extra = connection.execute(
         select(answer.c.id)
         .where(answer.c.id.not_in(select(answer_event.c.answer_id)))
         .order_by(answer.c.id)
     ).scalar()
     if extra is not None:
-        raise _damage("answer", extra, "has no event in the log")
+        raise damage("answer", extra, "has no event in the log")
     return seq
 
 
@@ -77,29 +110,25 @@ def verify_texts(connection: Connection) -> None:
     rows = connection.execute(select(completion).order_by(completion.c.id)).mappings()
     for row in rows:
         if sha256(row["text"]) != row["sha256"]:
-            raise _damage("completion", row["id"], "is not the text that was stored")
+            raise damage("completion", row["id"], "is not the text that was stored")
     orphan = connection.execute(
         select(completion.c.id).where(completion.c.prompt_id.not_in(select(prompt_table.c.id)))
     ).scalar()
     if orphan is not None:
-        raise _damage("completion", orphan, "has lost its prompt")
+        raise damage("completion", orphan, "has lost its prompt")
 
 
 def _check_event(event: RowMapping, seq: int, previous: str) -> None:
-    if event["answer_event_seq"] != seq:
-        raise _damage("answer_event", seq, "is missing, or its answer is")
-    if event["answer_event_previous"] != previous:
-        raise _damage("answer_event", seq, "does not follow the event before it")
-    if event["answer_event_hash"] != _link(seq, previous, event["answer_event_body"]):
-        raise _damage("answer_event", seq, "does not match its hash")
+    own = ("seq", "body", "previous", "hash")
+    check_link("answer_event", {k: event[f"answer_event_{k}"] for k in own}, seq, previous)
     stored = {column.name: event[f"answer_{column.name}"] for column in answer.columns}
+    # Columns that are younger than the answer are empty, and not in its event.
+    known = json.loads(event["answer_event_body"])
+    stored = {k: v for k, v in stored.items() if k in known or v is not None}
     if canonical(stored) != event["answer_event_body"]:
-        raise _damage("answer", event["answer_id"], "differs from what the log recorded")
+        raise damage("answer", event["answer_id"], "differs from what the log recorded")
 
 
-def _link(seq: int, previous: str, body: str) -> str:
-    return sha256(f"{seq}\n{previous}\n{body}")
-
-
-def _damage(table: str, row: object, what: str) -> StoreError:
+def damage(table: str, row: object, what: str) -> StoreError:
+    """The error that names a damaged row."""
     return StoreError(f"{table} row {row} {what}; restore the store from a backup")

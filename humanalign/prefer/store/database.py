@@ -7,27 +7,33 @@ queue at the start of a transaction instead of failing with "database is locked"
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from humanalign.errors import StoreError
 from humanalign.prefer.store.schema import chain_head
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+HERE = Path(__file__).parent
 BUSY_SECONDS = 60.0
 # The largest IN (...) list sent at once; every database takes this many parameters.
 IN_LIST = 500
+
+# Connections kept open by a process; a web worker has 40 threads.
+POOL = {"pool_size": 8, "max_overflow": 32}
+TURNS: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 
 T = TypeVar("T")
 
@@ -38,8 +44,11 @@ def open_database(url: str | Path) -> Engine:
     StoreError: the URL or the file is no database, or a newer humanalign made it.
     """
     engine = _engine(url)
+    TURNS[engine] = threading.Lock()
     try:
-        with writing(engine, locked=False) as connection:
+        opened = engine.connect().execution_options(write=True)
+        # Recreating a table under its old name would trip over what refers to it.
+        with opened as connection, _unreferenced(connection), connection.begin():
             _migrate(connection)
     except CommandError as error:
         raise StoreError(
@@ -52,15 +61,22 @@ def open_database(url: str | Path) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine, *, locked: bool = True) -> Iterator[Connection]:
+def writing(engine: Engine) -> Iterator[Connection]:
     """A write transaction. One writer at a time: the hash chain has one end.
 
-    SQLite locks by BEGIN IMMEDIATE; PostgreSQL by the row of `chain_head`.
+    SQLite locks by BEGIN IMMEDIATE; PostgreSQL by the rows of `chain_head`.
     """
-    with engine.connect().execution_options(write=True) as connection, connection.begin():
-        if locked:
-            connection.execute(select(chain_head.c.seq).with_for_update())
-        yield connection
+    # Waiting for a lock of this process is fairer than SQLite's polling.
+    with TURNS[engine], engine.connect() as opened:
+        connection = opened.execution_options(write=True)
+        with connection.begin():
+            _lock(connection)
+            yield connection
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(chain_head.c.seq).order_by(chain_head.c.id).with_for_update())
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping]) -> None:
@@ -73,6 +89,15 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping]) ->
     connection.execute(statement, list(rows))
 
 
+def put(connection: Connection, table: Table, row: Mapping) -> None:
+    """Insert a row, or overwrite the one of the same primary key: for drafts and the like."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    keys = [column.name for column in table.primary_key.columns]
+    values = {name: value for name, value in row.items() if name not in keys}
+    statement = dialect.insert(table).values(dict(row))
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
+
+
 def in_chunks(values: Iterable[T]) -> Iterator[list[T]]:
     """Cut `values` into lists short enough for IN (...)."""
     everything = list(values)
@@ -81,24 +106,29 @@ def in_chunks(values: Iterable[T]) -> Iterator[list[T]]:
 
 
 def _engine(url: str | Path) -> Engine:
-    text = str(url)
-    if "://" not in text:
-        text = f"sqlite:///{text}"
+    name = str(url)
+    if "://" not in name:
+        name = f"sqlite:///{name}"
     try:
-        parsed = make_url(text)
+        parsed = make_url(name)
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise StoreError(f"{url}: use a file's path, sqlite:///FILE or postgresql://...")
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed)
+            return create_engine(_psycopg(parsed), pool_size=5, max_overflow=15)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError(f"{url}: is not a usable database URL ({error})") from None
     if parsed.database in (None, "", ":memory:"):
         raise StoreError(f"{url}: a feedback store needs a file; give its path")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, **POOL)
     event.listen(engine, "connect", _tune_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _psycopg(url: URL) -> URL:
+    """postgresql:// means the driver that humanalign installs."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -122,8 +152,27 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+@contextmanager
+def _unreferenced(connection: Connection) -> Iterator[None]:
+    """Foreign keys unchecked on SQLite, which only listens outside of a transaction."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
 def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # Several workers start at once; the first one migrates.
+        connection.execute(text("SELECT pg_advisory_xact_lock(7265768)"))
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(HERE / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", str(HERE / "versions").replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

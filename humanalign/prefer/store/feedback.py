@@ -13,22 +13,38 @@ Answers are appended, never updated or deleted: a changed mind is a new revision
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, and_, select
 
 from humanalign.errors import StoreError
 from humanalign.prefer.consensus import consensus as agree_on
 from humanalign.prefer.display import order
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
-from humanalign.prefer.store import answers, assign, records
-from humanalign.prefer.store.chain import canonical, sha256, verify_chain, verify_texts
+from humanalign.prefer.store import answers, asking, assign, records
+from humanalign.prefer.store.chain import canonical, verify_chain, verify_texts
 from humanalign.prefer.store.database import insert_new, open_database, writing
+from humanalign.prefer.store.queue import Queue
 from humanalign.prefer.store.records import Thumb
-from humanalign.prefer.store.schema import answer, completion, item, item_completion, prompt, rater
+from humanalign.prefer.store.schema import (
+    answer,
+    completion,
+    item,
+    item_completion,
+    project,
+    prompt,
+    rater,
+    shown,
+)
 from humanalign.types import Comparison, Completion, PreferencePair, Prompt, Ranking, Rater, Split
+
+# Kinds whose answers are weak orders of several completions.
+RANKED = ("ranking", "pairwise")
+# Where thumbs given in a chat go.
+CHAT = "chat"
 
 
 class FeedbackStore:
@@ -42,6 +58,7 @@ class FeedbackStore:
         self.url = str(url)
         self._engine = open_database(url)
         self._clock = clock
+        self.queue = Queue(self._engine, clock)
 
     def close(self) -> None:
         """Give the database connections back."""
@@ -64,29 +81,52 @@ class FeedbackStore:
         with writing(self._engine) as connection:
             answers.add_rater(connection, new, self._clock())
 
-    def ask(self, comparisons: Iterable[Comparison], overlap: int = 3) -> None:
+    def ask(
+        self, comparisons: Iterable[Comparison], overlap: int = 3, project: str | None = None
+    ) -> None:
         """Put comparisons to `overlap` raters each; asking again can only raise the overlap.
 
-        StoreError: a completion that is not stored or answers another prompt.
+        They go to the project of this name, by default to one named after their criterion, which
+        is made if it is not there. StoreError: a completion that is not stored or answers another
+        prompt, or a comparison that another project asks.
         """
         if overlap < 1:
             raise StoreError(f"overlap: expected at least 1 rater a comparison, got {overlap}")
         with writing(self._engine) as connection:
-            answers.ask_all(connection, list(comparisons), overlap)
+            for criterion, asked in _by_criterion(comparisons).items():
+                place = project or criterion
+                place_id = asking.ensure_project(
+                    connection, place, "ranking", criterion, self._clock()
+                )
+                asking.add_items(connection, place_id, asked, overlap)
 
     def next(self, rater_id: str) -> Comparison | None:
         """Assign the rater a slot and return its comparison; None when nothing is left to judge.
 
         A rater who holds an unanswered slot gets that one again. StoreError: unknown rater.
         """
+        rows = select(project.c.id).where(project.c.kind.in_(RANKED)).order_by(project.c.at)
         with writing(self._engine) as connection:
             records.require_ids(connection, rater, [rater_id])
-            item_id = assign.next_item(connection, rater_id, self._clock())
-            return None if item_id is None else records.read_comparisons(connection, [item_id])[0]
+            for project_id in connection.execute(rows).scalars().all():
+                item_id = assign.next_item(connection, rater_id, project_id, self._clock())
+                if item_id is not None:
+                    return records.read_comparisons(connection, [item_id])[0]
+        return None
 
     def order(self, comparison: Comparison, rater: Rater | str) -> tuple[str, ...]:
-        """The completion ids as this rater sees them: a permutation seeded by rater and item."""
-        return order(comparison, rater)
+        """The completion ids as this rater sees, or would see, them: see `display.order`."""
+        rater_id = rater if isinstance(rater, str) else rater.id
+        here = and_(shown.c.item_id == comparison.id, shown.c.rater_id == rater_id)
+        with self._engine.connect() as connection:
+            held = connection.execute(select(shown.c.display).where(here)).scalar()
+        return tuple(json.loads(held)) if held else order(comparison, rater_id)
+
+    def shown(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """(item id, rater id) -> the completion ids in the order in which they were shown."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(shown.c.item_id, shown.c.rater_id, shown.c.display))
+            return {(row[0], row[1]): tuple(json.loads(row[2])) for row in rows}
 
     def rank(self, ranking: Ranking, key: str, entered: Mapping | None = None) -> Ranking:
         """Append a ranking under the client's unique `key`, and return it as stored.
@@ -110,9 +150,9 @@ class FeedbackStore:
         Idempotent by `key` as `rank` is. StoreError: the key was used for another answer.
         """
         self.add([prompt], [completion])
-        item_id = sha256(f"thumb {completion.id}")[:16]
+        asked = asking.Item(prompt.id, (completion.id,), "", "thumb")
         row = {
-            "item_id": item_id,
+            "item_id": asked.id,
             "rater_id": rater.id,
             "key": key,
             "body": canonical({"up": bool(up)}),
@@ -122,22 +162,23 @@ class FeedbackStore:
         }
         with writing(self._engine) as connection:
             answers.add_rater(connection, rater, self._clock())
-            answers.add_items(connection, [(item_id, "thumb", prompt.id, "", (completion.id,))])
-            answers.append(connection, row, self._clock())
+            place = asking.ensure_project(connection, CHAT, "thumb", "helpful", self._clock())
+            asking.add_items(connection, place, [asked])
+            if answers.replayed(connection, row) is None:
+                answers.append(connection, row, self._clock())
         return Thumb(prompt.id, completion.id, rater.id, bool(up))
 
     def rankings(self, criterion: str | None = None) -> list[Ranking]:
         """The latest revision of every rater's answer, by comparison as asked, then by rater."""
         with self._engine.connect() as connection:
-            return [
-                records.ranking_of(row) for row in answers.latest(connection, "ranking", criterion)
-            ]
+            rows = answers.latest(connection, RANKED, criterion)
+            return [records.ranking_of(row) for row in rows]
 
     def thumbs(self) -> list[Thumb]:
         """The latest thumb of every rater and answer, in the order first given."""
         members = select(item_completion.c.item_id, item.c.prompt_id)
         with self._engine.connect() as connection:
-            rows = answers.latest(connection, "thumb", None)
+            rows = answers.latest(connection, ("thumb",), None)
             parts = members.add_columns(item_completion.c.completion_id).join(item)
             of = {part.item_id: part for part in connection.execute(parts)}
             return [records.thumb_of(row, of[row["item_id"]]) for row in rows]
@@ -232,7 +273,8 @@ class FeedbackStore:
             stored = []
             for ranking, key, entered in ranked:
                 row = records.ranking_row(ranking) | {"key": key, "entered": entered}
-                stored.append(answers.append(connection, row, self._clock()))
+                held = answers.replayed(connection, row)
+                stored.append(held or answers.append(connection, row, self._clock()))
         return [records.ranking_of(row) for row in stored]
 
     def _rows(self, table: Table) -> list:
@@ -243,3 +285,11 @@ class FeedbackStore:
         with self._engine.connect() as connection:
             records.require_ids(connection, table, [row_id])
             return connection.execute(select(table).where(table.c.id == row_id)).mappings().one()
+
+
+def _by_criterion(comparisons: Iterable[Comparison]) -> dict[str, list[asking.Item]]:
+    groups: dict[str, list[asking.Item]] = {}
+    for each in comparisons:
+        asked = asking.Item(each.prompt_id, each.completion_ids, each.criterion)
+        groups.setdefault(each.criterion, []).append(asked)
+    return groups

@@ -98,11 +98,9 @@ def thumb_of(row: Mapping, part: Row) -> Thumb:
     return Thumb(part.prompt_id, part.completion_id, row["rater_id"], up)
 
 
-def read_comparisons(
-    connection: Connection, ids: Sequence[str] | None = None, kind: str = "ranking"
-) -> list[Comparison]:
+def read_comparisons(connection: Connection, ids: Sequence[str] | None = None) -> list[Comparison]:
     """The comparisons in the order they were asked; `ids` keeps only those."""
-    items = select(item).where(item.c.kind == kind)
+    items = select(item).where(item.c.kind.in_(("ranking", "pairwise")))
     parts = select(item_completion).order_by(item_completion.c.item_id, item_completion.c.number)
     chunks = [None] if ids is None else list(in_chunks(ids))
     found: list[RowMapping] = []
@@ -115,6 +113,13 @@ def read_comparisons(
             members.setdefault(row.item_id, []).append(row.completion_id)
     found.sort(key=lambda row: row["position"])
     return [_comparison(row, members[row["id"]]) for row in found]
+
+
+def completion_ids_of(connection: Connection, item_id: str) -> tuple[str, ...]:
+    """The completions of an item, in the order asked."""
+    part = item_completion.c
+    rows = select(part.completion_id).where(part.item_id == item_id).order_by(part.number)
+    return tuple(connection.execute(rows).scalars())
 
 
 def missing_ids(connection: Connection, table: Table, ids: Sequence[str]) -> list[str]:
