@@ -1,0 +1,1 @@
+"""The labelling app: pages for labelers and owners, and the API, over one feedback store."""
