@@ -42,7 +42,7 @@ def create_app(
     app.add_middleware(Shield, hosts=hosts)
     problems.install(app)
     app.add_api_route("/health", health, include_in_schema=False)
-    app.add_api_route("/static/{name:path}", static, include_in_schema=False)
+    app.add_api_route("/static/{edition}/{name:path}", static, include_in_schema=False)
     app.include_router(account.router, include_in_schema=False)
     for name in ("label.gate", "label.work", "owner", "api"):
         try:
@@ -59,9 +59,9 @@ async def health() -> dict[str, object]:
     return {"ok": True, "version": humanalign.__version__}
 
 
-async def static(request: Request, name: str) -> Response:
+async def static(request: Request, edition: str, name: str) -> Response:
     """A static file; a 404 for any other name."""
-    found = assets.serve(request, name)
+    found = assets.serve(request, edition, name)
     if found is None:
         raise guard.missing()
     return found
