@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.exceptions import HTTPException
@@ -23,13 +23,9 @@ from starlette.responses import Response
 
 from humanalign.errors import StoreError
 from humanalign.prefer.store import FeedbackStore
+from humanalign.prefer.store.people import Account
+from humanalign.prefer.store.projects import Member, Project
 from humanalign.web.words import sentence
-
-if find_spec("humanalign.prefer.store.people") and find_spec("humanalign.prefer.store.projects"):
-    from humanalign.prefer.store.people import Account
-    from humanalign.prefer.store.projects import Member, Project
-else:
-    Account = Member = Project = Any
 
 SESSION, VISIT, LANGUAGE, THEME = "ha_session", "ha_visit", "ha_language", "ha_theme"
 SESSION_DAYS = 14
@@ -134,6 +130,15 @@ Worker = Annotated[Seat, Depends(worker)]
 Bearer = Annotated[Account, Depends(bearer)]
 
 
+async def sent(request: Request) -> Mapping[str, str]:
+    """The text fields of the form that was sent; files are left out."""
+    form = await request.form()
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+Sent = Annotated[Mapping[str, str], Depends(sent)]
+
+
 def missing() -> HTTPException:
     """What a page that does not exist and one that is not yours have in common."""
     return HTTPException(404, NO_PAGE)
@@ -190,6 +195,12 @@ def sign_in(request: Request, response: Response, account: Account) -> None:
         people.close_session(held)
     token = people.open_session(account.rater_id, days=SESSION_DAYS)
     set_cookie(request, response, SESSION, token, days=SESSION_DAYS)
+
+
+def signed_out(response: Response) -> Response:
+    """`response` with the session's cookie taken back."""
+    response.delete_cookie(SESSION)
+    return response
 
 
 def set_cookie(
