@@ -1,0 +1,90 @@
+"""Projects and criteria as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sqlalchemy import Connection, RowMapping, Select, select, update
+
+from humanalign.errors import StoreError
+from humanalign.prefer.defaults import default_definition
+from humanalign.prefer.store.database import insert_new
+from humanalign.prefer.store.project_settings import ProjectSettings, settings_of
+from humanalign.prefer.store.schema import criterion, project
+from humanalign.prefer.store.spelling import storable
+
+Kind = Literal["ranking", "pairwise", "thumb", "rating"]
+Status = Literal["open", "paused", "archived"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Items of one kind, judged by one criterion. `at`: seconds since 1970."""
+
+    id: str
+    name: str
+    kind: Kind
+    criterion: str
+    definition: str
+    settings: ProjectSettings
+    status: Status
+    at: float
+
+
+def all_projects() -> Select:
+    """Projects with their definitions, in the order they were made."""
+    rows = select(project, criterion.c.definition).select_from(project.join(criterion))
+    return rows.order_by(project.c.at, project.c.name)
+
+
+def project_of(row: RowMapping) -> Project:
+    """The project in a row of `all_projects`."""
+    return Project(**{**row, "settings": settings_of(row["settings"])})
+
+
+def find_project(connection: Connection, project_id: str) -> Project | None:
+    """A project by its id."""
+    if not storable(project_id):
+        return None
+    row = connection.execute(all_projects().where(project.c.id == project_id)).mappings().first()
+    return project_of(row) if row else None
+
+
+def require_project(connection: Connection, project_id: str) -> Project:
+    """A project by its id. StoreError: there is none."""
+    found = find_project(connection, project_id)
+    if found is None:
+        raise StoreError(f"the store holds no project '{project_id}'; create it first")
+    return found
+
+
+def change_project(connection: Connection, project_id: str, values: Mapping[str, object]) -> None:
+    """Write `values` into a project."""
+    connection.execute(update(project).where(project.c.id == project_id).values(**values))
+
+
+def define(connection: Connection, name: str, definition: str) -> None:
+    """Say what a criterion means, whether or not it is known."""
+    insert_new(connection, criterion, [{"name": name, "definition": ""}])
+    mine = criterion.c.name == name
+    connection.execute(update(criterion).where(mine).values(definition=definition))
+
+
+def define_once(connection: Connection, name: str, definition: str) -> None:
+    """Say what a criterion means where nobody has; "" takes the definition it comes with.
+
+    StoreError: it is defined in other words, which other projects judge by.
+    """
+    rows = select(criterion.c.definition).where(criterion.c.name == name)
+    held = connection.execute(rows).scalar()
+    if not held:
+        define(connection, name, definition or default_definition(name))
+    elif definition and definition != held:
+        raise StoreError(
+            f"criterion '{name}' is defined already, in other words; leave the definition empty "
+            "or choose another name"
+        )
