@@ -59,12 +59,13 @@ lint: install
 	$(BIN)/basedpyright
 
 browser:
-	@command -v chromium >/dev/null \
+	@{ command -v chromium && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && $(MAKE) system; } \
-	|| echo "Chromium is not installed: its tests are skipped; 'make system' as root installs it"
+	|| echo "Chromium or PostgreSQL is missing: their tests are skipped; 'make system' as root installs them"
 
-system:  ## Debian packages: Chromium, in which the report is tested (needs root)
-	apt-get update -q && apt-get install -y -q chromium chromium-driver
+system:  ## Debian packages: Chromium, in which pages are tested, and PostgreSQL (needs root)
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q chromium chromium-driver postgresql
 
 clean:
 	rm -rf $(VENV) .peers runs .pytest_cache .ruff_cache

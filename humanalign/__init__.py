@@ -23,6 +23,7 @@ _HOME = {
     "Sampling": "sampling",
     "load_prompts": "collect.prompts",
     "FeedbackStore": "prefer.store",
+    "label": "web.serve",
     "judge": "prefer.judge",
     "revise": "prefer.judge",
     "fit_reward": "reward.fit",

@@ -88,6 +88,8 @@ def _app() -> click.Group:
         params=[click.Option(["--version"], is_flag=True, callback=_version, is_eager=True)],
     )
     for name, verb in VERBS.items():
+        if " " in name:
+            continue  # a use of the verb that is its first word
         command = VerbCommand(
             name,
             params=[words, *options],
@@ -111,6 +113,8 @@ def _help(name: str, verb: Verb) -> str:
 
 
 def _command(name: str, words: Sequence[str], run: str | None, as_json: bool) -> None:
+    if words and f"{name} {words[0]}" in VERBS:
+        name, words = f"{name} {words[0]}", words[1:]
     result = perform(name, words, Path(run) if run else None)
     if as_json:
         print(json.dumps(result, ensure_ascii=False, default=str))

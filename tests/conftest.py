@@ -4,9 +4,13 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres import Cluster, installed
+
+from humanalign.prefer.store import database
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -64,6 +68,31 @@ def shared() -> Path:
     """The folder of real data and models beside the checkout."""
     needs(SHARED.is_dir(), f"real data is read from {SHARED}, which is not on this machine")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server of this worker."""
+    needs(installed(), "PostgreSQL is not installed; `make system` as root installs it")
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """The test runs twice: on the file that it names, and on a PostgreSQL database in its place."""
+    if request.param == "sqlite":
+        yield request.param
+        return
+    cluster, engine_of = request.getfixturevalue("postgres"), database._engine
+
+    def elsewhere(url: str | Path):
+        return engine_of(url if str(url).startswith("postgresql") else cluster.url_of(str(url)))
+
+    monkeypatch.setattr(database, "_engine", elsewhere)
+    yield request.param
+    cluster.drop_all()
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from humanalign.settings.verbs import (
     ExportConfig,
     InitConfig,
     JudgeConfig,
+    LabelConfig,
     ListConfig,
     LoopConfig,
     PairsConfig,
@@ -38,6 +39,7 @@ from humanalign.settings.verbs import (
     ScoreConfig,
     SftConfig,
     ShowConfig,
+    VerifyConfig,
 )
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "ExportConfig",
     "InitConfig",
     "JudgeConfig",
+    "LabelConfig",
     "KlSettings",
     "ListConfig",
     "LoopConfig",
@@ -68,6 +71,7 @@ __all__ = [
     "ScoreConfig",
     "SftConfig",
     "ShowConfig",
+    "VerifyConfig",
     "StopSettings",
     "Trains",
     "ValueSettings",

@@ -40,6 +40,15 @@ class CollectConfig(ReadsPrompts, Samples):
     seed: int = 0
 
 
+class LabelConfig(Settings):
+    store: str = Field(default="feedback.db", description="feedback store: file or database URL")
+    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 is everyone")
+    port: Count = Field(default=8000, description="0 takes a free one")
+    workers: Positive = Field(default=1, description="server processes")
+    names: list[str] = Field(default=[], description="host names people use; checked if given")
+    https: bool = Field(default=False, description="people come through a TLS proxy")
+
+
 class PreferConfig(Settings):
     store: str = Field(default="feedback.db", description="feedback store: file or database URL")
     raters: Literal["store", "simulated"] = Field(
@@ -173,6 +182,10 @@ class InitConfig(Settings):
 
 
 class ListConfig(Settings):
+    pass
+
+
+class VerifyConfig(Settings):
     pass
 
 

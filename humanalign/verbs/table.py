@@ -14,7 +14,8 @@ from typing import Any
 class Verb:
     """One line of the command table.
 
-    `first` names a first word that is no key=value; `place` stands for it where it is left out.
+    `first` names a first word that is no key=value; `place` stands for it where it is left out. A
+    name of two words is a second use of the verb that is its first.
     """
 
     summary: str
@@ -31,6 +32,9 @@ VERBS = {
     "sft": Verb("Fine-tune on demonstrations.", "verbs.training:sft", "Sft", LOOP),
     "collect": Verb(
         "Sample completions into the feedback store.", "verbs.answering:collect", "Collect", LOOP
+    ),
+    "label": Verb(
+        "The app in which people rank answers.", "verbs.labelling:label", "Label", LOOP
     ),
     "prefer": Verb(
         "Rankings -> labeler quality -> consensus -> pairs.", "verbs.judging:prefer", "Prefer", LOOP
@@ -88,6 +92,13 @@ VERBS = {
         KEEP,
         "DIR",
         "runs",
+    ),
+    "runs verify": Verb(
+        "Check that nothing in a feedback store was altered.",
+        "verbs.labelling:verify",
+        "Verify",
+        KEEP,
+        "STORE",
     ),
     "config": Verb(
         "Show or check a verb's settings.", "verbs.keeping:config", "Show", KEEP, "VERB"

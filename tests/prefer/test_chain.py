@@ -43,7 +43,7 @@ DAMAGE = [
     ("DELETE FROM answer WHERE id = 3", "answer_event row 3 is missing, or its answer is"),
     (
         "INSERT INTO answer SELECT 9, item_id, rater_id, 2, 'k', slot, body, entered, "
-        "instructions, seconds, at FROM answer WHERE id = 1",
+        "instructions, seconds, at, note, timing FROM answer WHERE id = 1",
         "answer row 9 has no event",
     ),
     ("UPDATE completion SET text = text || '!'", "completion row .* is not the text"),

@@ -1,22 +1,19 @@
 """The feedback store: what was ranked is what it holds, once, for ever, for each rater."""
 
-import sqlite3
 from itertools import combinations
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
 
 from humanalign.errors import StoreError
 from humanalign.prefer.formats import read_pairs, write_groups, write_pairs
 from humanalign.prefer.store import FeedbackStore
-from humanalign.prefer.store.schema import metadata
 from humanalign.rows import read_rows
 from humanalign.types import Comparison, Completion, Prompt, Ranking, Rater
 from prefer.ballots import MODEL, filled, weak_orders
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 
 def marked_orders(cards):
@@ -70,7 +67,12 @@ def test_what_was_ranked_is_what_the_store_holds_and_every_export_says(tmp_path,
             assert {c for c, mark in marks.items() if mark == "F"} == set(ranking.rejected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(
+    max_examples=25,
+    deadline=None,
+    # Each example opens a store of its own in the database that the fixture chose.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.data())
 def test_long_rankings_are_held_as_given(tmp_path_factory, data):
     cards = data.draw(st.integers(5, 9))
@@ -117,8 +119,9 @@ def test_a_changed_answer_is_a_new_revision_and_the_old_one_stays(tmp_path):
     store.rank(simple(comparison), key="k1")
     store.rank(simple(comparison, turned=True), key="k2")
     assert store.rankings() == [simple(comparison, turned=True)]
-    with sqlite3.connect(tmp_path / "s.db") as file:
-        assert file.execute("SELECT revision FROM answer ORDER BY id").fetchall() == [(1,), (2,)]
+    with store._engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT revision FROM answer ORDER BY id").all()
+    assert rows == [(1,), (2,)]
 
 
 def test_many_rankings_are_stored_together_or_not_at_all(tmp_path):
@@ -250,37 +253,3 @@ def test_the_snapshot_depends_on_the_answers_and_not_on_their_order(tmp_path):
     assert a.snapshot() == b.snapshot()
     c.rank(simple(stores[2][1][0], turned=True), key="changed")
     assert c.snapshot() != a.snapshot()
-
-
-def test_the_migrations_make_exactly_the_tables_of_the_schema(tmp_path):
-    FeedbackStore(tmp_path / "s.db").close()
-    with create_engine(f"sqlite:///{tmp_path}/s.db").connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-
-
-def test_sqlite_is_durable_and_lets_readers_in(tmp_path):
-    store = FeedbackStore(tmp_path / "s.db")
-    with store._engine.connect() as connection:
-        found = [
-            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys")
-        ]
-    assert found == ["wal", 2, 1]
-
-
-def test_what_is_no_store_is_refused_in_one_sentence(tmp_path):
-    (tmp_path / "note.db").write_text("this is no database, only a long enough text file" * 9)
-    with pytest.raises(StoreError, match="cannot be opened as a feedback store"):
-        FeedbackStore(tmp_path / "note.db")
-    with pytest.raises(StoreError, match="use a file's path"):
-        FeedbackStore("mysql://host/db")
-    with pytest.raises(StoreError, match="needs a file"):
-        FeedbackStore("sqlite://")
-
-
-def test_a_store_of_a_newer_version_is_refused(tmp_path):
-    FeedbackStore(tmp_path / "s.db").close()
-    with sqlite3.connect(tmp_path / "s.db") as file:
-        file.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match="a newer humanalign made this store"):
-        FeedbackStore(tmp_path / "s.db")

@@ -35,8 +35,7 @@ class Item:
         if len(self.completion_ids) > 1:
             return Comparison(self.prompt_id, self.completion_ids, self.criterion).id
         if self.kind == "thumb" and not self.criterion:
-            (only,) = self.completion_ids
-            return sha256(f"thumb {only}")[:16]
+            return sha256(f"thumb {''.join(self.completion_ids)}")[:16]
         return content_id("item", self.kind, list(self.completion_ids), self.criterion)
 
 

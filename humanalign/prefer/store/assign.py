@@ -23,16 +23,30 @@ SKIP = "skip"
 
 
 def next_item(connection: Connection, rater_id: str, project_id: str, now: float) -> str | None:
-    """Return the item this rater should judge, its lease renewed; None when nothing is left."""
-    held = _held(connection, rater_id, project_id)
-    if held is not None:
-        renew(connection, held.item_id, rater_id, now)
-        return held.item_id
+    """Take the first item that this rater has not met; None when nothing is left."""
     free = _lapsed(connection, rater_id, project_id, now) or _free(connection, rater_id, project_id)
     if free is None:
         return None
     take(connection, free.item_id, free.number, rater_id, now)
     return free.item_id
+
+
+def held_item(connection: Connection, rater_id: str, project_id: str, now: float) -> str | None:
+    """The item that this rater holds unanswered, its lease renewed; None without one."""
+    rows = (
+        select(assignment.c.item_id)
+        .join(item, item.c.id == assignment.c.item_id)
+        .where(
+            assignment.c.rater_id == rater_id,
+            assignment.c.answered_at.is_(None),
+            item.c.project_id == project_id,
+        )
+        .order_by(item.c.position)
+    )
+    item_id = connection.execute(rows).scalar()
+    if item_id is not None:
+        renew(connection, item_id, rater_id, now)
+    return item_id
 
 
 def gold_item(connection: Connection, rater_id: str, project_id: str, now: float) -> str | None:
@@ -145,19 +159,6 @@ def open_slot(connection: Connection, item_id: str) -> int | None:
     """The lowest free slot of an item, None where all are taken."""
     here = and_(slot.c.item_id == item_id, slot.c.taken.is_(False))
     return connection.execute(select(func.min(slot.c.number)).where(here)).scalar()
-
-
-def _held(connection: Connection, rater_id: str, project_id: str) -> Row | None:
-    return connection.execute(
-        select(assignment.c.item_id, assignment.c.slot)
-        .join(item, item.c.id == assignment.c.item_id)
-        .where(
-            assignment.c.rater_id == rater_id,
-            assignment.c.answered_at.is_(None),
-            item.c.project_id == project_id,
-        )
-        .order_by(item.c.position)
-    ).first()
 
 
 def _lapsed(connection: Connection, rater_id: str, project_id: str, now: float) -> Row | None:

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,6 +28,8 @@ from humanalign.errors import StoreError
 from humanalign.prefer.store.schema import chain_head
 
 HERE = Path(__file__).parent
+# The newest file in versions/: most stores are opened many times and migrated once.
+NEWEST = max(path.name[:4] for path in (HERE / "versions").glob("[0-9]*.py"))
 BUSY_SECONDS = 60.0
 # The largest IN (...) list sent at once; every database takes this many parameters.
 IN_LIST = 500
@@ -49,7 +52,7 @@ def open_database(url: str | Path) -> Engine:
         opened = engine.connect().execution_options(write=True)
         # Recreating a table under its old name would trip over what refers to it.
         with opened as connection, _unreferenced(connection), connection.begin():
-            _migrate(connection)
+            upgrade(connection)
     except CommandError as error:
         raise StoreError(
             f"{url}: a newer humanalign made this store ({error}); update humanalign"
@@ -166,13 +169,16 @@ def _unreferenced(connection: Connection) -> Iterator[None]:
         driver.execute("PRAGMA foreign_keys = ON")
 
 
-def _migrate(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables up to a migration; tables that are there already stay as they are."""
     if connection.dialect.name == "postgresql":
         # Several workers start at once; the first one migrates.
         connection.execute(text("SELECT pg_advisory_xact_lock(7265768)"))
+    if MigrationContext.configure(connection).get_current_revision() == NEWEST:
+        return
     config = Config()
     config.set_main_option("script_location", str(HERE / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", str(HERE / "versions").replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -25,8 +25,11 @@ from humanalign.prefer.consensus import consensus as agree_on
 from humanalign.prefer.display import order
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
 from humanalign.prefer.store import answers, asking, assign, records
+from humanalign.prefer.store.audit import Audit
 from humanalign.prefer.store.chain import canonical, verify_chain, verify_texts
 from humanalign.prefer.store.database import insert_new, open_database, writing
+from humanalign.prefer.store.people import People
+from humanalign.prefer.store.projects import Projects
 from humanalign.prefer.store.queue import Queue
 from humanalign.prefer.store.records import Thumb
 from humanalign.prefer.store.schema import (
@@ -58,6 +61,9 @@ class FeedbackStore:
         self.url = str(url)
         self._engine = open_database(url)
         self._clock = clock
+        self.audit = Audit(self._engine, clock)
+        self.people = People(self._engine, clock)
+        self.projects = Projects(self._engine, clock)
         self.queue = Queue(self._engine, clock)
 
     def close(self) -> None:
@@ -109,7 +115,8 @@ class FeedbackStore:
         with writing(self._engine) as connection:
             records.require_ids(connection, rater, [rater_id])
             for project_id in connection.execute(rows).scalars().all():
-                item_id = assign.next_item(connection, rater_id, project_id, self._clock())
+                where = (connection, rater_id, project_id, self._clock())
+                item_id = assign.held_item(*where) or assign.next_item(*where)
                 if item_id is not None:
                     return records.read_comparisons(connection, [item_id])[0]
         return None

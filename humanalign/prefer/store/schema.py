@@ -255,7 +255,9 @@ account = Table(
     "account",
     metadata,
     Column("rater_id", String(128), ForeignKey("rater.id"), primary_key=True),
-    Column("name", String(128), nullable=False, unique=True),
+    Column("name", String(128), nullable=False),
+    # The name without its case, by which someone signs in.
+    Column("folded", String(256), nullable=False, unique=True),
     Column("password", Text, nullable=False),
     Column("role", String(16), nullable=False),
     Column("language", String(8), nullable=False),

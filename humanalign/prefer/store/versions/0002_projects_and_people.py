@@ -77,7 +77,8 @@ def _people() -> None:
     op.create_table(
         "account",
         sa.Column("rater_id", sa.String(128), rater, primary_key=True),
-        sa.Column("name", sa.String(128), nullable=False, unique=True),
+        sa.Column("name", sa.String(128), nullable=False),
+        sa.Column("folded", sa.String(256), nullable=False, unique=True),
         sa.Column("password", sa.Text, nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("language", sa.String(8), nullable=False),

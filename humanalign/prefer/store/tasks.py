@@ -1,0 +1,147 @@
+"""What one rater sees of one item, and how far that rater is in a project: reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and_, func, select
+
+from humanalign.errors import StoreError
+from humanalign.prefer.marks import letters_of
+from humanalign.prefer.ranks import Mark
+from humanalign.prefer.store import assign
+from humanalign.prefer.store.records import prompt_of
+from humanalign.prefer.store.schema import (
+    answer,
+    assignment,
+    completion,
+    draft,
+    flag,
+    item,
+    project,
+    prompt,
+    shown,
+    slot,
+)
+from humanalign.prefer.store.spelling import storable
+from humanalign.types import Prompt
+
+
+@dataclass(frozen=True)
+class Card:
+    """One completion as a rater sees it; who wrote it never leaves the store."""
+
+    letter: str
+    completion_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """An item as this rater sees it; `revision` counts their answers, `marks` is the latest.
+
+    marks: ranking and pairwise {"A": 1, "B": "F"}, thumb {"A": "up"}, rating {"A": 3}.
+    """
+
+    item_id: str
+    project_id: str
+    kind: str
+    prompt: Prompt
+    cards: tuple[Card, ...]
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    draft: Mapping | None = None
+    note: str = ""
+    revision: int = 0
+    lease_until: float | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a rater is in a project: items answered, left for this rater, and skipped."""
+
+    done: int
+    open: int
+    skipped: int
+
+
+def read_project(connection: Connection, project_id: str) -> RowMapping:
+    """A project's row. StoreError: unknown id."""
+    wanted = select(project).where(project.c.id == project_id)
+    row = storable(project_id) and connection.execute(wanted).mappings().first()
+    if not row:
+        raise StoreError(f"the store holds no project '{project_id}'; check its id")
+    return row
+
+
+def count_in_project(table: Table, *conditions: ColumnElement[bool]) -> Select:
+    """How many rows of `table` belong to items that fulfil the conditions."""
+    joined = table.join(item, item.c.id == table.c.item_id)
+    return select(func.count()).select_from(joined).where(*conditions)
+
+
+def read_shown(connection: Connection, item_id: str, rater_id: str) -> RowMapping:
+    """The item with the order in which the rater saw it."""
+    row = storable(item_id) and (
+        connection.execute(
+            select(item, shown.c.display, shown.c.at, project.c.settings)
+            .join(shown, shown.c.item_id == item.c.id)
+            .join(project, project.c.id == item.c.project_id)
+            .where(item.c.id == item_id, shown.c.rater_id == rater_id)
+        )
+        .mappings()
+        .first()
+    )
+    if not row:
+        raise StoreError(f"the store holds no item '{item_id}' for you; ask for the next one")
+    return row
+
+
+def read_standing(connection: Connection, project_id: str, rater_id: str) -> Standing:
+    """How many items this rater has answered, can still answer, and skipped."""
+    here = item.c.project_id == project_id
+    done = count_in_project(answer, here, answer.c.rater_id == rater_id, answer.c.revision == 1)
+    skipped = count_in_project(flag, here, flag.c.rater_id == rater_id, flag.c.kind == assign.SKIP)
+    held = count_in_project(
+        assignment, here, assignment.c.rater_id == rater_id, assignment.c.answered_at.is_(None)
+    )
+    free = select(func.count()).where(slot.c.project_id == project_id, slot.c.taken.is_(False))
+    every = select(func.count()).where(item.c.project_id == project_id)
+    columns = [each.scalar_subquery() for each in (done, skipped, held, free, every)]
+    answered, left_out, holding, unclaimed, total = tuple(
+        connection.execute(select(*columns)).one()
+    )
+    left = min(holding + unclaimed, total - answered - left_out)
+    return Standing(answered, max(0, left), left_out)
+
+
+def read_task(connection: Connection, item_id: str, rater_id: str) -> Task:
+    """An item as this rater sees it, with the latest answer and draft. StoreError: never shown."""
+    seen = read_shown(connection, item_id, rater_id)
+    display = json.loads(seen["display"])
+    words = select(completion.c.id, completion.c.text).where(completion.c.id.in_(display))
+    texts = {row.id: row.text for row in connection.execute(words)}
+    asked = select(prompt).where(prompt.c.id == seen["prompt_id"])
+    mine = and_(answer.c.item_id == item_id, answer.c.rater_id == rater_id)
+    newest = select(answer).where(mine).order_by(answer.c.revision.desc()).limit(1)
+    held = connection.execute(newest).mappings().first()
+    here = and_(draft.c.item_id == item_id, draft.c.rater_id == rater_id)
+    kept = connection.execute(select(draft.c.body).where(here)).scalar()
+    lease = select(assignment.c.lease_until).where(
+        assignment.c.item_id == item_id,
+        assignment.c.rater_id == rater_id,
+        assignment.c.answered_at.is_(None),
+    )
+    return Task(
+        item_id=item_id,
+        project_id=seen["project_id"],
+        kind=seen["kind"],
+        prompt=prompt_of(connection.execute(asked).mappings().one()),
+        cards=tuple(Card("ABCDEFGHI"[n], each, texts[each]) for n, each in enumerate(display)),
+        marks=letters_of(seen["kind"], json.loads(held["body"]), display) if held else {},
+        draft=json.loads(kept) if kept else None,
+        note=(held["note"] or "") if held else "",
+        revision=held["revision"] if held else 0,
+        lease_until=connection.execute(lease).scalar(),
+    )
