@@ -1,0 +1,190 @@
+"""The labelers of a project: how well and how fast each judges, and what an owner can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from humanalign.errors import DataError
+from humanalign.prefer.labelers import Finding, LabelerReport
+from humanalign.prefer.store.browse import Given
+from humanalign.prefer.store.progress import Pace
+from humanalign.prefer.store.projects import Instructions, Member, Project, Standing
+from humanalign.types import EvalResult
+from humanalign.web.guard import OwnerViewer, Staff, missing, store_of
+from humanalign.web.owner import charts, words
+from humanalign.web.owner.overview import names_of
+from humanalign.web.owner.pages import Submitted, back, project_of, show, text_of
+from humanalign.web.owner.reckoning import look
+
+router = APIRouter()
+
+STANDING: dict[str, Standing] = {
+    "pause": "paused",
+    "exclude": "excluded",
+    "reinstate": "active",
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """One labeler as a row; without a report nothing is known of the quality."""
+
+    id: str
+    name: str
+    member: Member | None
+    pace: Pace
+    report: LabelerReport | None
+    quiz: str
+    whisker: Markup
+
+    @property
+    def standing(self) -> str:
+        """active, paused or excluded; "not a member" for imported raters."""
+        return self.member.status if self.member else "not a member"
+
+    @property
+    def reason(self) -> str:
+        """Why this person is paused or excluded."""
+        return self.member.reason if self.member else ""
+
+    @property
+    def n(self) -> int:
+        """Items judged by others too."""
+        return self.report.n if self.report else 0
+
+    @property
+    def agreement(self) -> EvalResult | None:
+        """None where nobody else judged the same items."""
+        return self.report.agreement if self.report and self.report.n else None
+
+    @property
+    def tau(self) -> float | None:
+        """The mean rank correlation with the others."""
+        return self.report.tau if self.report else None
+
+    @property
+    def weight(self) -> float | None:
+        """How much an answer counts in the consensus."""
+        return self.report.weight if self.report else None
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the quality is clearly below the others'."""
+        return bool(self.report and self.report.flagged)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What stands out, each with its advice."""
+        return self.report.findings if self.report else ()
+
+
+@router.get("/owner/{project}/labelers")
+def labelers(request: Request, _viewer: Staff, project: str) -> Response:
+    """Everybody who may work or has answered; whoever needs attention first."""
+    found = project_of(request, project)
+    seen, everybody = _people(request, found)
+    everybody.sort(key=lambda p: (not p.flagged, -len(p.findings), -p.pace.answers, p.name))
+    return show(request, "labelers", seen | {"project": found, "people": everybody})
+
+
+@router.get("/owner/{project}/labelers/{rater:path}")
+def labeler(request: Request, _viewer: Staff, project: str, rater: str) -> Response:
+    """One labeler with their recent answers."""
+    found = project_of(request, project)
+    seen, everybody = _people(request, found)
+    person = next((each for each in everybody if each.id == rater), None)
+    if person is None:
+        raise missing()
+    latest = store_of(request).figures.items.latest(project, rater)
+    recent = [(each, _said(each)) for each in latest]
+    return show(request, "labeler", seen | {"project": found, "p": person, "recent": recent})
+
+
+@router.post("/owner/{project}/labelers/{rater:path}")
+def act(
+    request: Request, viewer: OwnerViewer, project: str, rater: str, form: Submitted
+) -> Response:
+    """Pause, ask the quiz again, exclude or take back, with a reason. DataError: no reason."""
+    found = project_of(request, project)
+    action, reason = text_of(form, "action"), text_of(form, "reason")
+    if not reason:
+        raise DataError("give a reason; it is kept in the audit log")
+    projects = store_of(request).projects
+    if projects.member(project, rater) is None:
+        raise missing()
+    if action == "ask":
+        projects.ask_again(found.id, rater, viewer.rater_id, reason)
+    elif action in STANDING:
+        projects.set_standing(found.id, rater, STANDING[action], reason, viewer.rater_id)
+    else:
+        raise DataError(f"action: expected ask, {', '.join(STANDING)}, got '{action}'")
+    return back(f"/owner/{project}/labelers/{quote(rater, safe='')}", action)
+
+
+def _people(request: Request, project: Project) -> tuple[dict[str, Any], list[Person]]:
+    store = store_of(request)
+    seen = look(request, project)
+    reports: dict[str, LabelerReport] = {}
+    paces: dict[str, Pace] = {}
+    if seen.reckoned:
+        reports = {each.id: each for each in seen.reckoned.summary.labelers}
+        paces = seen.reckoned.labelers
+    elif seen.last:
+        _, paces = store.figures.pace(project.id)
+    members = {each.rater_id: each for each in store.projects.members(project.id)}
+    version = store.projects.instructions(project.id)
+    names = names_of(request)
+    everybody = [
+        Person(
+            id=each,
+            name=names.get(each, each),
+            member=members.get(each),
+            pace=paces.get(each, Pace()),
+            report=reports.get(each),
+            quiz=_quiz(members.get(each), version),
+            whisker=_whisker(reports.get(each)),
+        )
+        for each in dict.fromkeys([*members, *reports, *paces])
+    ]
+    return {"reckoned": seen.reckoned, "busy": seen.busy, "last": seen.last}, everybody
+
+
+def _quiz(member: Member | None, version: Instructions) -> str:
+    """Where this person stands with the quiz of the newest version."""
+    if member is None:
+        return words.UNKNOWN
+    if member.passed == version.id:
+        return f"passed, {words.percent(member.score)}" if member.score is not None else "passed"
+    if member.passed:
+        return "passed an older version"
+    return f"not passed, {member.tries} tries" if member.tries else "not taken"
+
+
+def _whisker(report: LabelerReport | None) -> Markup:
+    if report is None or not report.n:
+        return Markup("")
+    agreed = report.agreement
+    return charts.whisker(agreed.value, agreed.ci_low, agreed.ci_high, mark=0.5)
+
+
+def _said(given: Given) -> str:
+    """An answer in one line, by the letters this person saw."""
+    body = given.body
+    if "tiers" not in body:
+        if "up" in body:
+            return "up" if body["up"] else "down"
+        return ", ".join(str(mark) for mark in body["ratings"].values())
+    letter = {each: "ABCDEFGHI"[n] for n, each in enumerate(given.display)}
+
+    def group(ids: list[str]) -> str:
+        return "=".join(sorted(letter.get(each, "?") for each in ids))
+
+    text = " > ".join(group(tier) for tier in body["tiers"])
+    return f"{text}  F: {group(body['rejected'])}" if body["rejected"] else text

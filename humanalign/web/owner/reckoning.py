@@ -1,0 +1,131 @@
+"""The statistics of a project: computed once for its newest answer, kept in this process.
+
+Small projects are reckoned while the page waits. For big ones a thread does it, and the page shows
+the former figures with the answer they count to. A thread begins again only after a pause in
+proportion to how long the last one took, so that labelers at work do not feel it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from humanalign.prefer.store import FeedbackStore
+from humanalign.prefer.store.progress import Pace
+from humanalign.prefer.store.projects import Project
+from humanalign.prefer.summary import Summary, summarise
+from humanalign.web.guard import store_of
+
+LOG = logging.getLogger("humanalign.web")
+# Up to this answer number a page waits for its figures.
+SMALL = 600
+# A thread rests this many times as long as its last reckoning took.
+REST = 4.0
+
+
+@dataclass(frozen=True)
+class Reckoned:
+    """Figures that count every answer up to number `last`; `took` seconds, done `at`."""
+
+    summary: Summary
+    pace: Pace
+    labelers: dict[str, Pace]
+    last: int
+    state: tuple[int, tuple[str, ...]]
+    at: float
+    took: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a page can show now: the newest figures there are, and whether newer are coming."""
+
+    reckoned: Reckoned | None
+    busy: bool
+    last: int
+
+
+class Reckoner:
+    """The figures of every project of one store."""
+
+    def __init__(self, store: FeedbackStore, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: dict[str, Reckoned] = {}
+        self._busy: set[str] = set()
+
+    def look(self, project: Project) -> Look:
+        """The figures of a project, newer ones started where answers have come since."""
+        state = self._store.figures.state(project.id)
+        kept = self._kept.get(project.id)
+        if state[0] == 0:
+            return Look(None, False, 0)
+        if kept is not None and kept.state == state:
+            return Look(kept, False, state[0])
+        if (kept.summary.answers if kept else self._size(project)) > SMALL:
+            return Look(kept, self._begin(project, kept), state[0])
+        self._reckon(project)
+        return Look(self._kept.get(project.id), False, state[0])
+
+    def _size(self, project: Project) -> int:
+        return self._store.figures.counts(project.id).answers
+
+    def _begin(self, project: Project, kept: Reckoned | None) -> bool:
+        """Start a thread, unless one runs or the last has just ended; say whether one runs."""
+        rested = kept is None or self._clock() - kept.at > REST * kept.took
+        with self._lock:
+            if project.id in self._busy:
+                return True
+            if not rested:
+                return False
+            self._busy.add(project.id)
+        # A daemon: whoever stops the server does not wait for figures.
+        threading.Thread(target=self._work, args=(project,), daemon=True).start()
+        return True
+
+    def _work(self, project: Project) -> None:
+        try:
+            self._reckon(project)
+        except Exception:
+            LOG.exception("the statistics of project %s failed", project.id)
+        finally:
+            with self._lock:
+                self._busy.discard(project.id)
+
+    def _reckon(self, project: Project) -> None:
+        started = time.perf_counter()
+        store = self._store
+        state = store.figures.state(project.id)
+        material = store.figures.material(project.id)
+        settings = project.settings
+        scale = (0, 1) if project.kind == "thumb" else tuple(range(1, settings.scale + 1))
+        summary = summarise(
+            material.judgements,
+            raters=store.raters(),
+            answers=material.timed,
+            gold=material.gold,
+            shown=material.shown,
+            models=material.models,
+            criterion=project.criterion,
+            scale=scale,
+            contested_overlap=settings.contested_overlap,
+        )
+        pace, labelers = store.figures.pace(project.id)
+        took = time.perf_counter() - started
+        self._kept[project.id] = Reckoned(
+            summary, pace, labelers, material.last, state, self._clock(), took
+        )
+
+
+def look(request: Request, project: Project) -> Look:
+    """The figures of a project as this process knows them."""
+    held = request.app.state
+    if not getattr(held, "reckoner", None):
+        held.reckoner = Reckoner(store_of(request))
+    return held.reckoner.look(project)
