@@ -44,29 +44,16 @@ def me(request: Request, viewer: Viewer, done: str = "") -> Response:
 
 @router.post("/me/profile")
 def save_profile(request: Request, viewer: Viewer, form: Sent) -> Response:
-    """Keep the language and the self-description; an emptied part is gone."""
+    """Keep language, theme (in this browser) and self-description; an emptied part is gone."""
     language = form.get("language", viewer.language)
     store_of(request).people.set_profile(
         viewer.rater_id,
         language=language if language in LANGUAGES else viewer.language,
         about=described(form),
     )
-    return RedirectResponse("/me?done=saved", 303)
-
-
-@router.post("/me/theme")
-def save_theme(request: Request, form: Sent) -> Response:
-    """Keep the theme in this browser; scripts may change it too."""
-    theme = form.get("theme", "")
-    response = RedirectResponse("/me?done=saved", 303)
-    guard.set_cookie(
-        request,
-        response,
-        guard.THEME,
-        theme if theme in THEMES else "auto",
-        days=365,
-        hidden=False,
-    )
+    response, theme = RedirectResponse("/me?done=saved", 303), form.get("theme", "")
+    if theme in THEMES:
+        guard.set_cookie(request, response, guard.THEME, theme, days=365, hidden=False)
     return response
 
 
