@@ -23,7 +23,7 @@ QUESTIONS: Mapping[str, str] = {
 Key = tuple[tuple[str, ...], str]
 # Keys that a kind has for itself come first, those of every kind after them.
 RANK_KEYS: tuple[Key, ...] = (
-    (("1", "9"), sentence("Give the answer this rank and go to the next")),
+    (("1 … 9",), sentence("Give the answer this rank and go to the next")),
     (("f",), sentence("Mark the answer as unusable and go to the next")),
     (("=",), sentence("Tie the answer with the one before it and go to the next")),
     (("Alt ↑", "Alt ↓"), sentence("Move the answer up or down in the ranking")),
@@ -44,7 +44,7 @@ OWN_KEYS: Mapping[str, tuple[Key, ...]] = {
         (("Enter",), sentence("Submit what is chosen")),
     ),
     "rating": (
-        (("1", "9"), sentence("Rate the answer and go to the next")),
+        (("1 … 9",), sentence("Rate the answer and go to the next")),
         (("j", "k", "Tab"), sentence("Next answer, previous answer")),
     ),
 }
@@ -72,6 +72,7 @@ SAID: Mapping[str, str] = {
     "rankTied": sentence("Rank {rank}, tied with {others}"),
     "out": sentence("F, unusable"),
     "waiting": sentence("No rank yet"),
+    "allRanked": sentence("All ranked"),
     "first": sentence("Answer {letter} is first already"),
     "last": sentence("Answer {letter} is last already"),
     "nothingBefore": sentence("There is no answer before this one to tie with"),

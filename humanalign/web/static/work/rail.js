@@ -23,14 +23,16 @@ function zones(ranks, marks, cards) {
   const letters = cards.map((card) => card.dataset.letter);
   const waiting = letters.filter((letter) => !marks[letter]);
   const made = ranks.map((rank) => zone(rank, letters.filter((each) => marks[each] === rank)));
-  if (waiting.length) made.unshift(zone("", waiting));
-  return made;
+  // As wide with one letter as with all, so that nothing moves while one ranks.
+  const tray = zone("", waiting);
+  tray.style.minInlineSize = `${2.05 * letters.length + 7.5}rem`;
+  return [tray, ...made];
 }
 
 function zone(rank, letters) {
   const place = element("div", rank ? "zone" : "zone waiting");
   place.dataset.rank = rank;
-  const label = element("span", "zone-rank", rank || words("waiting"));
+  const label = element("span", "zone-rank", rank || words(letters.length ? "waiting" : "allRanked"));
   place.append(label, ...letters.map((letter) => {
     const chip = element("span", "chip", letter);
     chip.dataset.grip = letter;
