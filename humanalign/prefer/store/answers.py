@@ -11,7 +11,7 @@ from humanalign.prefer.store.assign import answered_slot
 from humanalign.prefer.store.chain import append_answer
 from humanalign.prefer.store.database import insert_new
 from humanalign.prefer.store.records import read_comparisons, require_ids
-from humanalign.prefer.store.schema import answer, item, rater
+from humanalign.prefer.store.schema import answer, item, membership, rater
 from humanalign.types import Comparison, Ranking, Rater
 
 SAME = ("item_id", "rater_id", "body", "entered", "instructions", "note")
@@ -76,6 +76,7 @@ def latest(
 ) -> list[RowMapping]:
     """The newest revision of each rater's answer to each item, in the order asked, then by rater.
 
+    What labelers said who are excluded from their project at present stays in the store only.
     StoreError: no comparison was ever asked by this criterion.
     """
     newest = (
@@ -88,11 +89,16 @@ def latest(
         answer.c.rater_id == newest.c.rater_id,
         answer.c.revision == newest.c.revision,
     )
+    out = select(membership.c.rater_id).where(
+        membership.c.project_id == item.c.project_id,
+        membership.c.rater_id == answer.c.rater_id,
+        membership.c.status == "excluded",
+    )
     statement = (
         select(answer)
         .join(newest, is_newest)
         .join(item, item.c.id == answer.c.item_id)
-        .where(item.c.kind.in_(kinds))
+        .where(item.c.kind.in_(kinds), ~out.exists())
         .order_by(item.c.position, answer.c.rater_id)
     )
     if criterion is not None:
@@ -127,3 +133,10 @@ def _check_named_once(ranking: Ranking, comparison: Comparison) -> None:
         raise StoreError(
             f"the ranking of comparison '{comparison.id}' {problem}; name each completion once"
         )
+
+
+def excluded(connection: Connection, project_id: str) -> list[str]:
+    """The labelers whose answers to a project do not count at present, sorted."""
+    out = and_(membership.c.project_id == project_id, membership.c.status == "excluded")
+    wanted = select(membership.c.rater_id).where(out).order_by(membership.c.rater_id)
+    return list(connection.execute(wanted).scalars())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
@@ -39,12 +39,21 @@ def sha256(text: str) -> str:
 
 def append_answer(connection: Connection, row: Mapping) -> None:
     """Write one row of `answer` and its event; the caller holds the write transaction."""
-    seq, previous = head_of(connection, ANSWERS)
-    row = {**row, "id": seq + 1}
-    event = link(seq + 1, previous, canonical(row))
-    connection.execute(answer.insert(), row)
-    connection.execute(answer_event.insert(), {**event, "answer_id": seq + 1})
-    move_head(connection, ANSWERS, event)
+    append_answers(connection, [row])
+
+
+def append_answers(connection: Connection, rows: Sequence[Mapping]) -> None:
+    """Write rows of `answer` and their events; the caller holds the write transaction."""
+    last, previous = head_of(connection, ANSWERS)
+    written, events = [], []
+    for number, row in enumerate(rows, start=last + 1):
+        written.append({**row, "id": number})
+        events.append({**link(number, previous, canonical(written[-1])), "answer_id": number})
+        previous = events[-1]["hash"]
+    if events:
+        connection.execute(answer.insert(), written)
+        connection.execute(answer_event.insert(), events)
+        move_head(connection, ANSWERS, events[-1])
 
 
 def head_of(connection: Connection, chain: int) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Table, and_, select
@@ -23,11 +23,15 @@ from sqlalchemy import Table, and_, select
 from humanalign.errors import StoreError
 from humanalign.prefer.consensus import consensus as agree_on
 from humanalign.prefer.display import order
+from humanalign.prefer.files.judgements import Judgements, Record
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
 from humanalign.prefer.store import answers, asking, assign, records
 from humanalign.prefer.store.audit import Audit
 from humanalign.prefer.store.chain import canonical, verify_chain, verify_texts
 from humanalign.prefer.store.database import insert_new, open_database, writing
+from humanalign.prefer.store.intake import Taken, take_in
+from humanalign.prefer.store.outgoing import agreed_records
+from humanalign.prefer.store.outgoing import records as records_of
 from humanalign.prefer.store.people import People
 from humanalign.prefer.store.projects import Projects
 from humanalign.prefer.store.queue import Queue
@@ -248,6 +252,21 @@ class FeedbackStore:
             prompts={each.id: prompts[each.prompt_id] for each in self.comparisons()},
             answers={each: completion.text for each, completion in self.completions().items()},
         )
+
+    def take_in(self, project_id: str, found: Judgements, *, overlap: int, by: str = "") -> Taken:
+        """Store a file's questions and judgements in a project: see `intake.take_in`."""
+        return take_in(self._engine, self._clock, project_id, found, overlap=overlap, by=by)
+
+    def records(
+        self, project_id: str, *, revisions: bool = False, everyone: bool = False
+    ) -> Iterator[Record]:
+        """Every answer of a project with its words, for exports: see `outgoing.records`."""
+        return records_of(self._engine, project_id, revisions=revisions, everyone=everyone)
+
+    def consensus_records(self, project_id: str, number: int) -> Iterator[Record]:
+        """What a consensus version says, with its words. StoreError: no such version."""
+        agreed = self.agreed.rows(project_id, number)
+        return agreed_records(self._engine, project_id, agreed)
 
     def verify(self) -> int:
         """Check the hash chain and every text; return the number of answers.

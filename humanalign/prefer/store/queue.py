@@ -65,6 +65,8 @@ class Submission:
     instructions: str = ""
     note: str = ""
     timing: Mapping = field(default_factory=dict)
+    # Where the client says so, the item must be of this project.
+    project_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,8 @@ class Queue:
         now = self._clock()
         with writing(self._engine) as connection:
             seen = read_shown(connection, sent.item_id, sent.rater_id)
+            if sent.project_id not in ("", seen["project_id"]):
+                raise StoreError(f"the project holds no item '{sent.item_id}'; ask for the next")
             row = _answer_row(sent, seen, now)
             held = answers.replayed(connection, row)
             if held is not None:
@@ -251,7 +255,7 @@ def _answer_row(sent: Submission, seen: RowMapping, now: float) -> dict:
         "body": canonical(body),
         "entered": canonical({**typed, "display": display}),
         "instructions": sent.instructions,
-        "seconds": max(0.0, now - seen["at"]) if sent.revision == 0 else 0.0,
+        "seconds": round(max(0.0, now - seen["at"]), 3) if sent.revision == 0 else 0.0,
         "note": clean_text("note", sent.note, NOTE_LIMIT),
         "timing": canonical(clean_timing(sent.timing)),
     }
