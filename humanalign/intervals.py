@@ -16,6 +16,8 @@ from humanalign.types import EvalResult
 
 # Indices drawn at a time: 4 million of 8 bytes keep the resampling under about 64 MB.
 CHUNK = 4_000_000
+# More clusters than MANY are drawn by kind, where there are FEW times fewer kinds than clusters.
+MANY, FEW = 2_000, 10
 
 
 def mean_interval(
@@ -36,15 +38,23 @@ def mean_interval(
     data = _checked(values, clusters, metric)
     names = {name: row for row, name in enumerate(dict.fromkeys(clusters))}
     member = np.fromiter((names[name] for name in clusters), dtype=np.int64, count=len(data))
+    low, high = clustered_interval(data, member, seed=seed, resamples=resamples)
+    return EvalResult(metric, float(data.mean()), low, high, len(names), higher_is_better)
+
+
+def clustered_interval(
+    data: np.ndarray, member: np.ndarray, *, seed: int = 0, resamples: int = 10_000
+) -> tuple[float, float]:
+    """The 95 % interval of the mean of `data`; `member` numbers the cluster of each row from 0.
+
+    For checked numbers: no row is missing and there are at least two clusters.
+    """
     sums = np.bincount(member, weights=data)
     sizes = np.bincount(member).astype(float)
     if np.ptp(data) == 0 and data[0] in (0.0, 1.0):
-        low, high = _wilson(float(data[0]), len(names))
-    else:
-        low, high = np.quantile(_resampled(sums, sizes, seed, resamples), [0.025, 0.975])
-    return EvalResult(
-        metric, float(data.mean()), float(low), float(high), len(names), higher_is_better
-    )
+        return wilson(float(data[0]), len(sums))
+    low, high = np.quantile(_means(sums, sizes, seed, resamples), [0.025, 0.975])
+    return float(low), float(high)
 
 
 def _checked(values: Sequence[float], clusters: Sequence[Hashable], metric: str) -> np.ndarray:
@@ -62,6 +72,24 @@ def _checked(values: Sequence[float], clusters: Sequence[Hashable], metric: str)
     return data
 
 
+def _means(sums: np.ndarray, sizes: np.ndarray, seed: int, resamples: int) -> np.ndarray:
+    """[resamples] means over drawn clusters.
+
+    Among very many clusters those of the same sum and size are drawn together, by a multinomial:
+    the same distribution, at the price of the few kinds that judgements have.
+    """
+    if len(sums) > MANY:
+        # Rounded, so that sums of thirds in another order are one kind.
+        kinds, counts = np.unique(
+            np.round(np.column_stack([sums, sizes]), 9), axis=0, return_counts=True
+        )
+        if len(kinds) * FEW < len(sums):
+            rng = np.random.default_rng(seed)
+            drawn = rng.multinomial(len(sums), counts / counts.sum(), size=resamples)
+            return (drawn @ kinds[:, 0]) / (drawn @ kinds[:, 1])
+    return _resampled(sums, sizes, seed, resamples)
+
+
 def _resampled(sums: np.ndarray, sizes: np.ndarray, seed: int, resamples: int) -> np.ndarray:
     """[resamples] means, each over n clusters drawn with replacement (a ratio of two sums)."""
     rng = np.random.default_rng(seed)
@@ -76,7 +104,8 @@ def _resampled(sums: np.ndarray, sizes: np.ndarray, seed: int, resamples: int) -
     return np.concatenate(means)
 
 
-def _wilson(share: float, n: int) -> tuple[float, float]:
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval (1927) of a share over n independent trials."""
     z = NormalDist().inv_cdf(0.975)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5

@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 
 from humanalign.errors import DataError
 from humanalign.intervals import mean_interval
-from humanalign.prefer.votes import levels, votes_of
+from humanalign.prefer import measures
+from humanalign.prefer.bootstrap import Sums
+from humanalign.prefer.measures import Level
+from humanalign.prefer.votes import Votes, marks_of, votes_in, votes_of
 from humanalign.types import EvalResult, Ranking
-
-Level = Literal["nominal", "ordinal", "interval", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,30 @@ class Agreement:
 
 def agreement(rankings: Sequence[Ranking]) -> Agreement:
     """Every coefficient over `rankings`, matched by comparison and completion, never by name."""
-    marks: dict[tuple[str, str], list[int]] = {}
-    rejected: dict[tuple[str, str], list[int]] = {}
-    for ranking in rankings:
-        for completion_id, level in levels(ranking).items():
-            unit = (ranking.comparison_id, completion_id)
-            marks.setdefault(unit, []).append(level)
-            rejected.setdefault(unit, []).append(int(completion_id in ranking.rejected))
-    votes = votes_of(rankings)
-    signs: list[list[int]] = [[] for _ in votes.units]
-    for unit, sign in zip(votes.unit.tolist(), votes.sign.tolist(), strict=True):
-        signs[unit].append(sign)
+    marks = marks_of(rankings)
+    votes = votes_in(marks)
+    levels = measures.units_of(marks, marks.level, int(marks.level.max(initial=0)) + 1)
+    rejected = measures.units_of(marks, marks.rejected.astype(int), 2)
+    signs = measures.pair_units(votes)
     return Agreement(
-        pairs=pair_agreement(rankings),
-        alpha_pairs=krippendorff_alpha(signs, "nominal"),
-        alpha_ranks=krippendorff_alpha(list(marks.values()), "ordinal"),
-        rejection=gwet_ac1(list(rejected.values())),
+        pairs=_pair_agreement(votes),
+        alpha_pairs=coefficient(measures.alpha_of(signs, np.array([-1, 0, 1]), "nominal"), signs),
+        alpha_ranks=coefficient(
+            measures.alpha_of(levels, np.arange(levels.counts.shape[1]), "ordinal"), levels
+        ),
+        rejection=coefficient(measures.gwet_of(rejected, np.eye(2)), rejected),
     )
+
+
+def coefficient(sums: Sums, units: measures.Units) -> Coefficient:
+    """The value of `sums` over the units that two raters judged, or why it has none."""
+    paired = units.counts.sum(1) > 1
+    if not paired.any():
+        return Coefficient(None, 0, "no unit was judged by two raters")
+    n = int(paired.sum())
+    if (units.counts[paired].sum(0) > 0).sum() == 1:
+        return Coefficient(None, n, "every answer says the same")
+    return Coefficient(sums.value(), n)
 
 
 def pair_agreement(rankings: Sequence[Ranking]) -> EvalResult | None:
@@ -70,7 +77,10 @@ def pair_agreement(rankings: Sequence[Ranking]) -> EvalResult | None:
 
     Clustered by comparison. None where fewer than two comparisons have two raters.
     """
-    votes = votes_of(rankings)
+    return _pair_agreement(votes_of(rankings))
+
+
+def _pair_agreement(votes: Votes) -> EvalResult | None:
     score, total = votes.left_out(np.ones(len(votes.raters)))
     shared = total > 0
     clusters = votes.unit_comparison[votes.unit[shared]]
@@ -99,10 +109,8 @@ def krippendorff_alpha(units: Sequence[Sequence[float]], level: Level = "nominal
     # Coincidences: each unit's ordered pairs of values, divided by its number of values less one.
     weights = 1.0 / (counts.sum(1) - 1)
     pairs = (counts * weights[:, None]).T @ counts - np.diag(weights @ counts)
-    totals = counts.sum(0)
-    distance = _distance(np.array(values, dtype=float), totals, level)
-    expected = (np.outer(totals, totals) - np.diag(totals)) / (totals.sum() - 1)
-    alpha = 1 - (pairs * distance).sum() / (expected * distance).sum()
+    sums = np.concatenate([pairs.ravel(), counts.sum(0)])
+    alpha = measures.alpha(sums, np.array(values, dtype=float), level)
     return Coefficient(float(alpha), len(paired))
 
 
@@ -144,38 +152,29 @@ def gwet_ac1(units: Sequence[Sequence[Hashable]]) -> Coefficient:
     pe = sum(q (1 - q)) / (Q - 1) over the Q categories seen (Gwet 2008, doi 10.1348/
     000711006X126600): stays sensible where one category is rare, as F marks should be.
     """
-    counts = [Counter(unit) for unit in units if unit]
-    paired = [unit for unit in counts if unit.total() > 1]
-    categories = set().union(*counts) if counts else set()
+    kinds = list(dict.fromkeys(value for unit in units for value in unit))
+    return _gwet(units, kinds, np.eye(len(kinds)))
+
+
+def gwet_ac2(units: Sequence[Sequence[float]]) -> Coefficient:
+    """Gwet's AC2 with ordinal weights: values further apart agree less (Gwet 2014, chapter 3)."""
+    kinds = sorted({value for unit in units for value in unit})
+    return _gwet(units, kinds, measures.ordinal_weights(len(kinds)))
+
+
+def _gwet(units: Sequence[Sequence], kinds: Sequence, weights: np.ndarray) -> Coefficient:
+    paired = sum(len(unit) > 1 for unit in units)
     if not paired:
         return Coefficient(None, 0, "no unit was judged by two raters")
-    if len(categories) == 1:
-        return Coefficient(None, len(paired), f"every value is {next(iter(categories))}")
-    agreed = np.mean(
-        [
-            sum(c * (c - 1) for c in unit.values()) / (unit.total() * (unit.total() - 1))
-            for unit in paired
-        ]
-    )
-    shares = [np.mean([unit[q] / unit.total() for unit in counts]) for q in categories]
-    chance = sum(q * (1 - q) for q in shares) / (len(categories) - 1)
-    return Coefficient(float((agreed - chance) / (1 - chance)), len(paired))
-
-
-def _distance(values: np.ndarray, totals: np.ndarray, level: Level) -> np.ndarray:
-    """The squared difference between every two values at a level of measurement."""
-    if level == "nominal":
-        return 1.0 - np.eye(len(values))
-    if level == "interval":
-        return (values[:, None] - values) ** 2
-    if level == "ratio":
-        sums = values[:, None] + values
-        return ((values[:, None] - values) / np.where(sums == 0, 1.0, sums)) ** 2
-    if level == "ordinal":
-        # The number of values between two, half of each end counted.
-        middle = np.cumsum(totals) - totals / 2
-        return (middle[:, None] - middle) ** 2
-    raise DataError(f"level: expected nominal, ordinal, interval or ratio, got '{level}'")
+    if len(kinds) == 1:
+        return Coefficient(None, paired, f"every value is {kinds[0]}")
+    column = {value: place for place, value in enumerate(kinds)}
+    counts = np.zeros((len(units), len(kinds)))
+    for row, unit in enumerate(units):
+        for value in unit:
+            counts[row, column[value]] += 1
+    together = measures.Units(counts, np.zeros(len(units), dtype=np.int64), 1)
+    return Coefficient(measures.gwet_of(together, weights).value(), paired)
 
 
 def _signs(ranks: Sequence[float]) -> np.ndarray:

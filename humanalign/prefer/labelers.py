@@ -8,24 +8,19 @@ ask, never to turn answers round: its weight in the consensus is 0 and its answe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtrit
 
-from humanalign.intervals import mean_interval
-from humanalign.prefer.display import order
-from humanalign.prefer.votes import Votes, levels, votes_of
+from humanalign.intervals import clustered_interval
+from humanalign.prefer import findings
+from humanalign.prefer.findings import Finding
+from humanalign.prefer.habits import Evidence, Habits, displays, habits_of
+from humanalign.prefer.reliability import Scores, iterated, scores_of
+from humanalign.prefer.votes import Votes, marks_of, votes_in, votes_of
 from humanalign.types import Comparison, EvalResult, Ranking, Rater, RaterKind
 
-# Beta(7, 3): before any answer a labeler is believed to agree 70 % of the time.
-PRIOR = (7.0, 3.0)
-HEAVIEST = 2.0
-ROUNDS = 20
-FEWEST_PROMPTS = 10
-BELOW_MEDIAN = 0.10
-# A habit is given as the reason when at least half of the answers or pairs show it.
-HABIT = 0.5
+RESAMPLES = 2_000
 
 
 @dataclass(frozen=True)
@@ -33,8 +28,9 @@ class LabelerReport:
     """One labeler: leave-one-out pair agreement over `n` comparisons shared with others.
 
     `tau` is the mean rank correlation with the others (None without any); `weight` counts in the
-    consensus; `reason` says what stands out, "" when nothing does. Where n is 0 nothing is known,
-    and the agreement is 0.5 within [0, 1].
+    consensus; `reason` says what explains a flag, "" without one; `findings` hold the flag and
+    the warnings with their figures and advice. Where n is 0 nothing is known, and the agreement
+    is 0.5 within [0, 1].
     """
 
     id: str
@@ -45,25 +41,13 @@ class LabelerReport:
     weight: float
     flagged: bool
     reason: str
+    habits: Habits
+    findings: tuple[Finding, ...] = ()
 
-
-@dataclass(frozen=True)
-class _Scores:
-    """Per rater [R]: agreement, upper bound, mean tau, its upper bound, comparisons shared."""
-
-    agreement: np.ndarray
-    upper: np.ndarray
-    tau: np.ndarray
-    tau_upper: np.ndarray
-    n: np.ndarray
-
-    def flagged(self) -> np.ndarray:
-        """[R] bool by the rule in the module's docstring."""
-        judged = self.n > 0
-        if not judged.any():
-            return judged
-        limit = float(np.median(self.agreement[judged])) - BELOW_MEDIAN
-        return (self.n >= FEWEST_PROMPTS) & (self.upper < limit)
+    @property
+    def answers(self) -> int:
+        """How many answers the labeler gave."""
+        return self.habits.answers
 
 
 def weights_of(rankings: Sequence[Ranking]) -> dict[str, float]:
@@ -73,7 +57,7 @@ def weights_of(rankings: Sequence[Ranking]) -> dict[str, float]:
     weights. Where nobody would keep a weight, everybody counts 1.
     """
     votes = votes_of(rankings)
-    weights = _iterated(votes, _scores(votes).flagged())
+    weights = iterated(votes, scores_of(votes).flagged())
     return dict(zip(votes.raters, weights.tolist(), strict=True))
 
 
@@ -81,143 +65,89 @@ def labelers(
     rankings: Sequence[Ranking],
     raters: Mapping[str, Rater] | None = None,
     comparisons: Iterable[Comparison] = (),
+    evidence: Evidence | None = None,
 ) -> list[LabelerReport]:
     """A report on every rater in `rankings`, in the order of their ids.
 
-    `comparisons` lets answers that follow the order of display be recognised.
+    The order of display is that of `evidence.shown`, or without it the seeded one of
+    `comparisons`: answers that follow it are recognised.
     """
-    votes = votes_of(rankings)
-    scores = _scores(votes)
+    marks = marks_of(rankings)
+    votes = votes_in(marks)
+    evidence = evidence or Evidence()
+    if not evidence.shown:
+        evidence = replace(evidence, shown=displays(comparisons, rankings))
+    return reports_on(votes, habits_of(rankings, marks, votes, evidence), raters or {})
+
+
+def reports_on(
+    votes: Votes, habits: Sequence[Habits], raters: Mapping[str, Rater]
+) -> list[LabelerReport]:
+    """The reports on the raters of `votes`, whose `habits` are given in the same order."""
+    scores = scores_of(votes)
     flagged = scores.flagged()
-    weights = _iterated(votes, flagged)
-    habits = _habits(rankings, {each.id: each for each in comparisons})
+    weights = iterated(votes, flagged)
+    agreements = _intervals(votes)
+    pace = findings.pace_of(habits)
     reports = []
     for number, name in enumerate(votes.raters):
         flag = bool(flagged[number])
+        reason, found = _findings(scores, number, habits[number], pace)
         reports.append(
             LabelerReport(
                 id=name,
-                kind=raters[name].kind if raters else "human",
+                kind=raters[name].kind if name in raters else "human",
                 n=int(scores.n[number]),
-                agreement=_interval(votes, number),
+                agreement=agreements[number],
                 tau=None if np.isnan(scores.tau[number]) else float(scores.tau[number]),
                 weight=float(weights[number]),
                 flagged=flag,
-                reason=_reason(habits[name], float(scores.tau_upper[number])) if flag else "",
+                reason=findings.REASONS[reason] if flag else "",
+                habits=habits[number],
+                findings=found,
             )
         )
     return reports
 
 
-def _iterated(votes: Votes, flagged: np.ndarray) -> np.ndarray:
-    """[R] weights. A rater whom nobody else meets keeps the weight of the prior."""
-    weights = np.where(flagged, 0.0, 1.0)
-    if not weights.any():
-        weights = np.ones_like(weights)
-    for _ in range(ROUNDS):
-        score, _ = votes.left_out(weights)
-        met = ~np.isnan(score)
-        size = len(votes.raters)
-        agreed = np.bincount(votes.rater[met], weights=score[met], minlength=size)
-        count = np.bincount(votes.rater[met], minlength=size)
-        p = (PRIOR[0] + agreed) / (sum(PRIOR) + count)
-        updated = np.where(flagged, 0.0, np.clip(np.log(p / (1 - p)), 0.0, HEAVIEST))
-        if not updated.any():
-            return np.ones_like(weights)
-        if np.allclose(updated, weights, rtol=0, atol=1e-9):
-            break
-        weights = updated
-    return weights
-
-
-def _scores(votes: Votes) -> _Scores:
-    """Agreement and tau with the weighted others, averaged over comparisons.
-
-    Weighted, because two bad labelers among the few who share a prompt hide each other.
-    """
-    score, _ = votes.left_out(_iterated(votes, np.zeros(len(votes.raters), dtype=bool)))
-    met = ~np.isnan(score)
-    comparison = votes.unit_comparison[votes.unit]
-    columns = []
-    for number in range(len(votes.raters)):
-        mine = met & (votes.rater == number)
-        agreed = _by_cluster(comparison[mine], score[mine])
-        # 2p - 1 over the pairs a rater did order is the tau-a of the rater and the others.
-        ordered = mine & (votes.sign != 0)
-        tau = _by_cluster(comparison[ordered], 2 * score[ordered] - 1)
-        columns.append((*_bound(agreed), *_bound(tau), len(agreed)))
-    return _Scores(*np.array(columns, dtype=float).reshape(-1, 5).T)
-
-
-def _by_cluster(cluster: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The mean of `values` in each cluster."""
-    _, index = np.unique(cluster, return_inverse=True)
-    return np.bincount(index, weights=values) / np.maximum(np.bincount(index), 1)
-
-
-def _bound(values: np.ndarray) -> tuple[float, float]:
-    """(mean, upper one-sided 95 % bound by Student's t); the bound of one value is infinite."""
-    n = len(values)
-    if n == 0:
-        return float("nan"), float("inf")
-    if n == 1:
-        return float(values[0]), float("inf")
-    spread = float(values.std(ddof=1)) / n**0.5
-    return float(values.mean()), float(values.mean()) + float(stdtrit(n - 1, 0.95)) * spread
-
-
-def _interval(votes: Votes, number: int) -> EvalResult:
-    score, _ = votes.left_out(np.ones(len(votes.raters)))
-    mine = ~np.isnan(score) & (votes.rater == number)
-    clusters = votes.unit_comparison[votes.unit[mine]]
-    n = len(np.unique(clusters))
-    if n < 2:
-        # One comparison says nothing of the spread.
-        value = float(score[mine].mean()) if n else 0.5
-        return EvalResult("pair agreement", value, 0.0, 1.0, n)
-    return mean_interval(
-        score[mine].tolist(), clusters.tolist(), metric="pair agreement", resamples=2_000
+def _findings(
+    scores: Scores, number: int, habits: Habits, pace: float | None
+) -> tuple[str, tuple[Finding, ...]]:
+    """(the reason of a flag or "", the flag first and then the warnings)."""
+    warned = dict(findings.warnings_of(habits, pace))
+    if not scores.flagged()[number]:
+        return "", tuple(
+            Finding(name, said, findings.ADVICE[name]) for name, said in warned.items()
+        )
+    reason = findings.reason_of(habits, float(scores.tau_upper[number]))
+    shown = warned.pop(reason, "")
+    said = (
+        f"agrees with the others on {scores.agreement[number]:.0%} of pairs over "
+        f"{int(scores.n[number])} prompts (at most {scores.upper[number]:.0%}; the line is "
+        f"{scores.limit():.0%}), mean rank correlation {scores.tau[number]:+.2f}"
     )
+    said = f"{said}; {shown}" if shown else said
+    flag = Finding(reason, said, findings.ADVICE[reason], flag=True)
+    others = (Finding(name, text, findings.ADVICE[name]) for name, text in warned.items())
+    return reason, (flag, *others)
 
 
-@dataclass(frozen=True)
-class _Habit:
-    """Shares of one rater's answers: all alike, tied pairs, F marks, and in order of display."""
-
-    straight: float
-    tied: float
-    rejected: float
-    position: float
-
-
-def _habits(
-    rankings: Sequence[Ranking], comparisons: Mapping[str, Comparison]
-) -> dict[str, _Habit]:
-    rows: dict[str, list[tuple[float, float, float, float]]] = {}
-    for ranking in rankings:
-        mark = levels(ranking)
-        pairs = len(mark) * (len(mark) - 1) / 2
-        tied = sum(len(tier) * (len(tier) - 1) / 2 for tier in ranking.tiers) / pairs
-        follows = 0.0
-        if ranking.comparison_id in comparisons:
-            shown = order(comparisons[ranking.comparison_id], ranking.rater_id)
-            follows = float(ranking.completion_ids() == shown and tied < 1)
-        rejected = len(ranking.rejected) / len(mark)
-        alike = float(len(set(mark.values())) == 1)
-        rows.setdefault(ranking.rater_id, []).append((alike, tied, rejected, follows))
-    return {name: _Habit(*np.mean(shares, axis=0).tolist()) for name, shares in rows.items()}
+def _intervals(votes: Votes) -> list[EvalResult]:
+    """Each rater's agreement with the others, all counting alike, clustered by comparison."""
+    score, _ = votes.left_out(np.ones(len(votes.raters)))
+    met = np.flatnonzero(~np.isnan(score))
+    met = met[np.argsort(votes.rater[met], kind="stable")]
+    ends = np.searchsorted(votes.rater[met], np.arange(1, len(votes.raters)))
+    clusters = votes.unit_comparison[votes.unit]
+    parts = np.split(met, ends)[: len(votes.raters)]
+    return [_interval(score[rows], clusters[rows]) for rows in parts]
 
 
-def _reason(habit: _Habit, tau_upper: float) -> str:
-    """The most particular explanation of a low agreement."""
-    if habit.straight >= HABIT:
-        return "straight line: gave most comparisons one mark for every answer"
-    if habit.position >= HABIT:
-        return "position: ranked most comparisons in the order of display"
-    if tau_upper < 0:
-        return "reversed: ranks against the others; may have misread the instructions"
-    if habit.rejected >= HABIT:
-        return "F-heavy: marked most answers as unusable"
-    if habit.tied >= HABIT:
-        return "tie-heavy: tied most pairs"
-    return "random: agrees with the others no more than by chance"
+def _interval(score: np.ndarray, clusters: np.ndarray) -> EvalResult:
+    known, member = np.unique(clusters, return_inverse=True)
+    if len(known) < 2:
+        # One comparison says nothing of the spread.
+        value = float(score.mean()) if len(known) else 0.5
+        return EvalResult("pair agreement", value, 0.0, 1.0, len(known))
+    low, high = clustered_interval(score, member, resamples=RESAMPLES)
+    return EvalResult("pair agreement", float(score.mean()), low, high, len(known))
