@@ -43,7 +43,8 @@ def all_projects() -> Select:
 
 def project_of(row: RowMapping) -> Project:
     """The project in a row of `all_projects`."""
-    return Project(**{**row, "settings": settings_of(row["settings"])})
+    definition = row["definition"] or default_definition(row["criterion"])
+    return Project(**{**row, "definition": definition, "settings": settings_of(row["settings"])})
 
 
 def find_project(connection: Connection, project_id: str) -> Project | None:

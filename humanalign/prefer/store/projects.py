@@ -244,7 +244,7 @@ class Projects:
             passed = newest == tried and score >= mark
             values: dict[str, object] = {"score": float(score), "tries": now.tries + 1}
             if passed:
-                values["passed"] = version_id
+                values |= {"passed": version_id, "reason": ""}
             members.change_member(connection, project_id, rater_id, values)
             return passed
 
