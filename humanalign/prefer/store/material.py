@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, Row, and_, select
 
 from humanalign.prefer.marks import RANKED
+from humanalign.prefer.store.answers import excluded
 from humanalign.prefer.store.records import ranking_of
 from humanalign.prefer.store.schema import (
     answer,
     completion,
     item,
     item_completion,
-    membership,
     shown,
 )
 from humanalign.prefer.summary import Rated, Timed
@@ -67,13 +67,6 @@ def rankings_of(connection: Connection, project_id: str) -> list[Ranking]:
     """The newest revision of every answer that ranks, in the order asked, then by rater."""
     rows = _newest(connection, project_id)
     return [ranking_of(row._mapping) for row in rows if row.kind in RANKED]
-
-
-def excluded(connection: Connection, project_id: str) -> list[str]:
-    """The labelers whose answers do not count at present, sorted."""
-    out = and_(membership.c.project_id == project_id, membership.c.status == "excluded")
-    wanted = select(membership.c.rater_id).where(out).order_by(membership.c.rater_id)
-    return list(connection.execute(wanted).scalars())
 
 
 def _newest(connection: Connection, project_id: str) -> list[Row]:

@@ -13,10 +13,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Select, and_, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Engine,
+    Select,
+    and_,
+    func,
+    select,
+    union_all,
+)
 
+from humanalign.prefer.store.answers import excluded
 from humanalign.prefer.store.browse import Items
-from humanalign.prefer.store.material import Material, excluded, material_of
+from humanalign.prefer.store.material import Material, material_of
 from humanalign.prefer.store.schema import answer, assignment, flag, item, shown, slot
 
 DAY = 86_400.0
@@ -134,28 +145,29 @@ def _count(connection: Connection, where: ColumnElement[bool]) -> int:
 
 
 def _open(connection: Connection, project_id: str) -> tuple[int, int]:
-    """(items, slots) that still wait for an answer."""
-    here = and_(
-        assignment.c.item_id == slot.c.item_id,
-        assignment.c.slot == slot.c.number,
-        assignment.c.answered_at.is_not(None),
+    """(items, slots) that still wait for an answer: nobody took them, or whoever did is not done.
+
+    Both parts are one step in an index, however many slots are filled.
+    """
+    free = select(slot.c.position.label("position")).where(
+        slot.c.project_id == project_id, slot.c.taken.is_(False)
     )
+    begun = (
+        select(item.c.position)
+        .join(assignment, assignment.c.item_id == item.c.id)
+        .where(assignment.c.answered_at.is_(None), item.c.project_id == project_id)
+    )
+    waiting = union_all(free, begun).subquery()
     row = connection.execute(
-        select(func.count(slot.c.item_id.distinct()), func.count())
-        .select_from(slot.outerjoin(assignment, here))
-        .where(slot.c.project_id == project_id, assignment.c.item_id.is_(None))
+        select(func.count(waiting.c.position.distinct()), func.count()).select_from(waiting)
     ).one()
     return row[0], row[1]
 
 
 def _last(connection: Connection, project_id: str) -> int:
-    newest = (
-        select(answer.c.id)
-        .join(item, item.c.id == answer.c.item_id)
-        .where(item.c.project_id == project_id)
-        .order_by(answer.c.id.desc())
-        .limit(1)
-    )
+    # A subquery, so that the database walks back from the newest answer and stops at once.
+    of = select(item.c.project_id).where(item.c.id == answer.c.item_id).scalar_subquery()
+    newest = select(answer.c.id).where(of == project_id).order_by(answer.c.id.desc()).limit(1)
     return connection.execute(newest).scalar() or 0
 
 

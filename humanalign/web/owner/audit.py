@@ -21,9 +21,10 @@ def audit(request: Request, _viewer: Staff, before: int | None = None) -> Respon
     entries = store_of(request).audit.page(before, PAGE_SIZE + 1)
     more = len(entries) > PAGE_SIZE
     entries = entries[:PAGE_SIZE]
+    projects = store_of(request).projects.all()
     context = {
         "entries": entries,
-        "names": names_of(request),
+        "names": names_of(request) | {each.id: each.name for each in projects},
         "before": entries[-1].seq if more else None,
         "paged": before is not None,
     }

@@ -35,9 +35,7 @@ def per_day(days: Mapping[str, int], today: date) -> Markup:
             "<title>{}: {:,}</title></rect>"
         ).format(LEFT + place * step + 1, FLOOR - tall, step - 2, tall, day.isoformat(), n)
         if place % 7 == 1:
-            body += Markup('<text class="tick" x="{:.1f}" y="145">{}</text>').format(
-                LEFT + place * step, day.strftime("%d %b").lstrip("0")
-            )
+            body += _date(day, LEFT + (place + 0.5) * step, between=place % 14 == 8)
     label = f"Answers a day over the last 30 days: {sum(counts):,} in all, at most {max(counts):,}"
     return _frame("chart", WIDTH, HEIGHT, label, body)
 
@@ -72,14 +70,24 @@ def whisker(
 
 
 def _round_up(number: int) -> int:
-    """The next of 4, 10, 20, 40, 100, 200, ...: a scale people read at a glance."""
-    top = 4
-    steps = (2.5, 2.0, 2.0)
-    turn = 0
-    while top < number:
-        top = int(top * steps[turn % 3])
-        turn += 1
-    return top
+    """The next of 4, 6, 8, 10, 20, 40, 60, 80, 100, 200, ...: half of it is whole, too."""
+    scale = 1
+    while True:
+        for top in (4, 6, 8, 10, 20):
+            if top * scale >= number:
+                return top * scale
+        scale *= 10
+
+
+def _date(day: date, x: float, *, between: bool) -> Markup:
+    """A day below its bar, the last one flush with the edge; narrow pages leave some out."""
+    edge = x > WIDTH - 20
+    return Markup('<text class="{}" x="{:.1f}" y="146" text-anchor="{}">{}</text>').format(
+        "tick between" if between else "tick",
+        WIDTH if edge else x,
+        "end" if edge else "middle",
+        day.strftime("%d %b").lstrip("0"),
+    )
 
 
 def _frame(kind: str, width: float, height: float, label: str | None, body: Markup) -> Markup:

@@ -68,7 +68,7 @@ def items(
 ) -> Response:
     """A page of the list; `after` is where the last page ended: a position, or contested a rank."""
     found = project_of(request, project)
-    wanted: Shows = next((e for e in SHOWS if e == request.query_params.get("show")), "all")
+    wanted = _wanted(request.query_params.get("show", ""))
     sort = sort if sort in SORTS else "asked"
     after = min(max(0, after), 2**31 - 1)
     seen = look(request, found)
@@ -160,6 +160,14 @@ def ask_two_more(request: Request, viewer: OwnerViewer, project: str, item: str)
     detail = store.figures.items.item(project, item)
     store.queue.raise_overlap([item], detail.overlap + 2, viewer.rater_id)
     return back(f"/owner/{project}/items/{item}", "more")
+
+
+def _wanted(text: str) -> Shows:
+    """What the list is asked to show; anything unknown means all."""
+    for each in SHOWS:
+        if each == text:
+            return each
+    return "all"
 
 
 def _listed(

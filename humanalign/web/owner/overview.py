@@ -157,7 +157,7 @@ def _flagged(request: Request, project: Project, seen: Look) -> list[Attention]:
         if each.flagged and (member is None or member.status == "active"):
             said = " ".join(finding.sentence for finding in each.findings if finding.flag)
             text = said or each.reason or "agrees less with the others than chance would explain."
-            title = f"Labeler {names.get(each.id, each.id)}"
+            title = names.get(each.id, each.id)
             address = f"/owner/{project.id}/labelers/{each.id}"
             found.append(Attention("bad", title, text, address))
     return found
@@ -173,7 +173,7 @@ def _gate(request: Request, project: Project) -> list[Attention]:
     return [
         Attention(
             "look",
-            f"Labeler {each.name}",
+            each.name,
             f"took the quiz {each.tries} times and has not passed; a question may be unclear.",
             f"/owner/{project.id}/labelers/{each.rater_id}",
         )

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from humanalign.errors import HumanalignError
+from humanalign.prefer.defaults import default_definition
 from humanalign.prefer.store.projects import KINDS as ALL_KINDS
 from humanalign.prefer.store.projects import Project, ProjectSettings
 from humanalign.web.guard import OwnerViewer, Staff, store_of
@@ -25,6 +26,8 @@ from humanalign.web.owner.pages import (
 
 router = APIRouter()
 
+# The criteria that come with instructions of their own.
+BUILT_IN = ("helpful", "honest", "harmless", "toxicity")
 KINDS: Mapping[str, str] = {
     "ranking": "Rank two to nine answers",
     "pairwise": "Choose between two answers",
@@ -108,5 +111,6 @@ def _create(request: Request, by: str, form: Submitted) -> Project:
 
 
 def _context(request: Request, form: Mapping[str, object]) -> dict[str, object]:
-    criteria = store_of(request).projects.criteria()
+    criteria = {name: default_definition(name) for name in BUILT_IN}
+    criteria |= {name: text for name, text in store_of(request).projects.criteria().items() if text}
     return {"form": form, "kinds": KINDS, "criteria": criteria}
