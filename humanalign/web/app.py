@@ -36,6 +36,7 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         dependencies=[Depends(guard.check_token)],
     )
     app.state.store, app.state.secure = store, secure

@@ -12,6 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from humanalign.errors import HumanalignError
+from humanalign.prefer.store.answers import KeyReused
+from humanalign.prefer.store.queue import Conflict
+from humanalign.prefer.store.throttle import Throttled
 from humanalign.web import guard
 from humanalign.web.render import language_of, page
 from humanalign.web.words import sentence, translator
@@ -53,6 +56,10 @@ def problem(
 
 def status_of(error: HumanalignError) -> int:
     """The HTTP status that says what kind of mistake this is."""
+    if isinstance(error, Throttled):
+        return 429
+    if isinstance(error, Conflict | KeyReused):
+        return 409
     return 404 if "holds no " in str(error) else 422
 
 
@@ -74,7 +81,8 @@ def _sign_in(request: Request, error: Exception) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HumanalignError)
-    return problem(request, status_of(error), str(error))
+    wait = {"Retry-After": str(error.seconds)} if isinstance(error, Throttled) else None
+    return problem(request, status_of(error), str(error), wait)
 
 
 def _http(request: Request, error: Exception) -> Response:

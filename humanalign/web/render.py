@@ -76,7 +76,9 @@ def language_of(request: Request) -> str:
     if viewer is not None:
         return viewer.language if viewer.language in LANGUAGES else "en"
     asked = request.query_params.get("lang") or request.cookies.get(guard.LANGUAGE)
-    return asked if asked in LANGUAGES else preferred(request.headers.get("accept-language", ""))
+    if asked and asked in LANGUAGES:
+        return asked
+    return preferred(request.headers.get("accept-language", ""))
 
 
 def theme_of(request: Request) -> str:

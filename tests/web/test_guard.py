@@ -1,0 +1,382 @@
+"""Who gets in, what a foreign page can do, and what every answer of the server carries."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from pathlib import Path
+
+import pytest
+from conftest import OWN, Browser, Open
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from workplace import Site
+
+from humanalign.errors import DataError
+from humanalign.prefer.store.people import Account
+from humanalign.web import assets, guard
+from humanalign.web.app import create_app
+from humanalign.web.render import markdown
+from humanalign.web.shield import BODY_LIMIT, IMPORT_LIMIT, Shield
+
+PUBLIC = {
+    *("/health", "/sign-in", "/sign-out", "/join/{token}", "/enter/{token}"),
+    "/static/{edition}/{name:path}",
+}
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def app(site: Site) -> FastAPI:
+    """The app with routes that only show who was let in."""
+    made = create_app(site.store)
+
+    def owner(viewer: guard.OwnerViewer) -> str:
+        return viewer.name
+
+    def staff(viewer: guard.Staff) -> str:
+        return viewer.name
+
+    def worker(seat: guard.Worker) -> str:
+        return "member" if seat.member else "visitor"
+
+    def program(account: guard.Bearer) -> str:
+        return account.name
+
+    def breaks() -> str:
+        raise RuntimeError("secret detail")
+
+    def refuses() -> str:
+        raise DataError(f"row 3: {HOSTILE} is no rank")
+
+    async def reads(request: Request) -> int:
+        return len(await request.body())
+
+    made.add_api_route("/probe/owner", owner, methods=["GET", "POST"])
+    made.add_api_route("/probe/staff", staff, methods=["GET", "POST"])
+    made.add_api_route("/probe/work/{project}", worker, methods=["GET", "POST"])
+    made.add_api_route("/api/probe", program, methods=["GET", "POST"])
+    made.add_api_route("/probe/breaks", breaks)
+    made.add_api_route("/probe/refuses", refuses)
+    made.add_api_route("/probe/reads", reads, methods=["POST"])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/probe/owner", {"owner": 200, "reviewer": 404, "member": 404, "stranger": 404}),
+        ("/probe/staff", {"owner": 200, "reviewer": 200, "member": 404, "stranger": 404}),
+        ("/probe/work/{id}", {"owner": 200, "reviewer": 200, "member": 200, "stranger": 404}),
+        ("/probe/work/nowhere", {"owner": 404, "reviewer": 404, "member": 404, "stranger": 404}),
+    ],
+)
+def test_a_page_opens_for_those_it_is_for(
+    path: str, allowed: dict, browser: Open, people: dict[str, Account], site: Site
+):
+    path = path.format(id=site.project.id)
+    assert {who: browser(people[who]).get(path).status_code for who in allowed} == allowed
+
+
+def test_a_reviewer_looks_and_changes_nothing(browser: Open, people: dict[str, Account]):
+    reviewer, owner = browser(people["reviewer"]), browser(people["owner"])
+    assert reviewer.fill("/probe/staff", form="/me").status_code == 404
+    assert owner.fill("/probe/staff", form="/me").status_code == 200
+
+
+def test_staff_in_a_project_are_visitors_until_they_join(browser: Open, people, site: Site):
+    path = f"/probe/work/{site.project.id}"
+    assert browser(people["owner"]).get(path).json() == "visitor"
+    assert browser(people["member"]).get(path).json() == "member"
+
+
+def test_no_route_answers_a_stranger_but_the_doors(browser: Open, app: FastAPI):
+    opened, answered = browser(), set()
+    headers = {**OWN, "X-CSRF-Token": opened.token()}
+    for route in app.routes:
+        if not isinstance(route, APIRoute) or route.path.startswith(("/probe/re", "/probe/br")):
+            continue
+        path = re.sub(r"{(\w+)(:path)?}", r"\1", route.path)
+        for method in route.methods:
+            status = opened.request(method, path, headers=headers).status_code
+            if status not in (303, 401, 404):
+                answered.add((method, route.path, status))
+    assert {path for _, path, _ in answered} <= PUBLIC, answered
+
+
+def test_a_stranger_signs_in_and_comes_back_to_the_page(browser: Open):
+    answer = browser().get("/probe/owner")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/probe/owner")
+
+
+def test_a_script_of_somebody_signed_out_is_told_so_in_json(browser: Open):
+    answer = browser().get("/probe/owner", headers={"Accept": "application/json"})
+    assert answer.status_code == 401
+    assert answer.json() == {"error": "You are signed out. Sign in again to go on."}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, 403),
+        ({"Origin": "http://localhost"}, 200),
+        ({"Origin": "http://localhost:8000"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({}, 403),
+    ],
+)
+def test_an_unsafe_request_comes_from_a_page_of_this_site(
+    headers: dict, status: int, browser: Open, people: dict[str, Account]
+):
+    opened = browser(people["owner"])
+    sent = {"csrf": opened.token("/me")}
+    assert opened.post("/probe/owner", data=sent, headers=headers).status_code == status
+
+
+def test_a_form_without_its_token_is_refused(browser: Open, people: dict[str, Account]):
+    owner = browser(people["owner"])
+    foreign = browser(people["reviewer"]).token("/me")
+    stale = browser(people["owner"]).token("/me")
+    tokens = [{}, {"csrf": ""}, {"csrf": "é"}, {"csrf": foreign}, {"csrf": stale}]
+    sent = [owner.post("/probe/owner", data=data, headers=OWN).status_code for data in tokens]
+    assert sent == [403, 403, 403, 403, 403]
+
+
+def test_a_script_sends_the_token_as_a_header(browser: Open, people: dict[str, Account]):
+    owner = browser(people["owner"])
+    headers = {**OWN, "X-CSRF-Token": owner.token("/me")}
+    assert owner.post("/probe/owner", json={}, headers=headers).status_code == 200
+
+
+def test_a_strangers_form_has_a_token_too(browser: Open):
+    opened = browser()
+    data = {"name": "nobody", "password": "x"}
+    assert opened.post("/sign-in", data=data, headers=OWN).status_code == 403
+    assert opened.fill("/sign-in", **data).status_code == 422
+
+
+def test_a_programs_token_needs_neither_origin_nor_form_token(browser: Open, site: Site, people):
+    _, token = site.store.people.new_token(people["owner"].rater_id, "ci", "test")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert browser().post("/api/probe", headers=headers).json() == "owner"
+
+
+def test_a_wrong_token_is_not_made_good_by_a_session(browser: Open, people: dict[str, Account]):
+    headers = {"Authorization": "Bearer ha_wrong"}
+    assert browser(people["owner"]).get("/api/probe", headers=headers).status_code == 401
+
+
+def test_a_session_alone_changes_nothing_by_the_api(browser: Open, people: dict[str, Account]):
+    owner = browser(people["owner"])
+    assert owner.post("/api/probe", headers=OWN).status_code == 403
+    assert owner.get("/api/probe").json() == "owner"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *(("localhost", 200), ("127.0.0.1:8000", 200), ("LOCALHOST:1", 200), ("", 400)),
+        *(("evil.example", 400), ("localhost.evil.example", 400), ("[::1]:8000", 400)),
+    ],
+)
+def test_only_known_host_names_are_answered(host: str, status: int, browser: Open):
+    assert browser().get("/health", headers={"Host": host}).status_code == status
+
+
+def test_a_proxy_may_take_over_the_check_of_host_names(site: Site):
+    opened = Browser(create_app(site.store, hosts=("*",)), base_url="http://any.example")
+    assert opened.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/health", "/sign-in", "/me", "/nothing", "/probe/breaks", "/probe/refuses"),
+        *("/api/probe", assets.address("style.css")),
+    ],
+)
+def test_every_answer_forbids_what_the_pages_do_not_need(path: str, browser: Open):
+    headers = browser().get(path).headers
+    policy = dict(part.strip().partition(" ")[::2] for part in headers.pop(POLICY).split(";"))
+    assert policy == {
+        "default-src": "'none'",
+        **dict.fromkeys(("script-src", "style-src", "connect-src", "form-action"), "'self'"),
+        "img-src": "'self' data:",
+        **dict.fromkeys(("base-uri", "frame-ancestors"), "'none'"),
+    }
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert "camera=()" in headers["permissions-policy"]
+
+
+POLICY = "content-security-policy"
+
+
+def test_an_answer_to_a_foreign_host_or_site_carries_the_headers_too(browser: Open):
+    foreign = browser().get("/", headers={"Host": "evil.example"})
+    cross = browser().post("/sign-in", headers={"Sec-Fetch-Site": "cross-site"})
+    assert POLICY in foreign.headers
+    assert POLICY in cross.headers
+
+
+def test_pages_are_kept_nowhere(browser: Open, people: dict[str, Account]):
+    assert browser(people["owner"]).get("/me").headers["cache-control"] == "no-store"
+
+
+def test_a_static_file_is_kept_as_long_as_its_address_names_it(browser: Open):
+    opened, address = browser(), assets.address("style.css")
+    assert "immutable" in opened.get(address).headers["cache-control"]
+    old = opened.get("/static/0123456789ab/style.css")
+    assert (old.status_code, old.headers["cache-control"]) == (200, "no-cache")
+    again = opened.get(address, headers={"If-None-Match": old.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["../app.py", "%2e%2e/app.py", "work", "nothing.css", ""])
+def test_nothing_but_the_static_files_is_served(name: str, browser: Open):
+    assert browser().get(f"/static/x/{name}").status_code == 404
+
+
+def test_a_body_over_a_megabyte_is_refused(browser: Open):
+    opened = browser()
+    token = {"X-CSRF-Token": opened.token(), **OWN}
+    fits, too_large = b"x" * BODY_LIMIT, b"x" * (BODY_LIMIT + 1)
+    assert opened.post("/probe/reads", content=fits, headers=token).json() == BODY_LIMIT
+    assert opened.post("/probe/reads", content=too_large, headers=token).status_code == 413
+
+
+def test_a_body_that_does_not_say_its_size_is_read_up_to_the_limit(browser: Open):
+    opened = browser()
+    token = {"X-CSRF-Token": opened.token(), **OWN}
+    pieces = (b"x" * 65536 for _ in range(40))
+    assert opened.post("/probe/reads", content=pieces, headers=token).status_code == 413
+
+
+@pytest.mark.parametrize(("path", "limit"), [("/a/import", IMPORT_LIMIT), ("/a", BODY_LIMIT)])
+def test_reading_stops_at_the_limit_of_the_path(path: str, limit: int):
+    read = _bytes_read(path)
+    assert limit - 2**20 <= read <= limit
+
+
+def _bytes_read(path: str) -> int:
+    """How much an endless body gets through to an app behind the shield."""
+    total = 0
+
+    async def app(_scope, receive, _send):
+        nonlocal total
+        while True:
+            total += len((await receive())["body"])
+
+    async def endless():
+        return {"type": "http.request", "body": b"x" * 2**18, "more_body": True}
+
+    async def send(_message):
+        pass
+
+    headers = [(b"host", b"a"), (b"authorization", b"Bearer x"), (b"accept", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "scheme": "http"}
+    shield = Shield(app, hosts=("a",))
+    asyncio.run(shield({**scope, "headers": headers, "server": ("a", 80)}, endless, send))
+    return total
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        *(("/work/a?b=c", "/work/a?b=c"), ("/", "/"), ("", "/"), ("work", "/")),
+        *(("//evil.example", "/"), ("/\\evil.example", "/"), ("https://evil.example", "/")),
+        *(("/\t/evil.example", "/"), ("/\u2028/x", "/"), ("javascript:alert(1)", "/")),
+        ("/a\r\nSet-Cookie: x=y", "/"),
+    ],
+)
+def test_a_sign_in_leads_only_to_pages_of_this_site(given: str, path: str):
+    assert guard.safe_path(given) == path
+
+
+def test_an_unexpected_error_is_logged_and_tells_a_stranger_nothing(browser: Open, caplog):
+    with caplog.at_level(logging.ERROR, "humanalign.web"):
+        answer = browser().get("/probe/breaks")
+    assert (answer.status_code, "secret detail" in answer.text) == (500, False)
+    assert "secret detail" in caplog.text
+
+
+def test_a_mistake_is_a_page_with_its_sentence_and_no_markup_of_strangers(browser: Open):
+    answer = browser().get("/probe/refuses")
+    assert answer.status_code == 422
+    assert "row 3: &lt;script&gt;" in answer.text
+    assert HOSTILE not in answer.text
+
+
+def test_a_mistake_is_json_where_a_program_asks(browser: Open):
+    answer = browser().get("/probe/refuses", headers={"Accept": "application/json"})
+    assert answer.json() == {"error": f"row 3: {HOSTILE} is no rank"}
+
+
+def test_a_request_looks_its_session_up_once(browser: Open, people, site: Site, monkeypatch):
+    asked = []
+    look = site.store.people.of_session
+    monkeypatch.setattr(site.store.people, "of_session", lambda t: asked.append(t) or look(t))
+    browser(people["member"]).get(f"/probe/work/{site.project.id}")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(secure: bool, fresh: Site):
+    app = create_app(fresh.store, secure=secure)
+    opened = Browser(app, base_url="https://localhost" if secure else "http://localhost")
+    opened.follow_redirects = False
+    fresh.store.people.create("carol", "labeler", password="four plain words")
+    answer = opened.fill("/sign-in", name="carol", password="four plain words")
+    cookie = next(c for c in answer.headers.get_list("set-cookie") if c.startswith("ha_session="))
+    flags = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert {"httponly", "samesite=lax", "path=/"} <= flags
+    assert ("secure" in flags) is secure
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOSTILE,
+        "![x](https://evil.example/x.png)",
+        "[x](javascript:alert(1))",
+        "<img src=x onerror=alert(1)>",
+        '<a href="https://x" onclick="alert(1)">x</a>',
+        "[x](data:text/html,<script>)",
+        "<iframe src=//evil.example></iframe>",
+        "[x]: javascript:alert(1)\n[x]",
+        "<style>*{display:none}</style>",
+    ],
+)
+def test_markdown_of_models_runs_nothing_and_loads_nothing(text: str):
+    made = str(markdown(text)).lower()
+    assert "<img" not in made
+    assert "<script" not in made
+    assert "<iframe" not in made
+    assert "<style" not in made
+    assert 'href="javascript' not in made
+    assert 'href="data:' not in made
+    assert re.search(r"<\w[^>]*\son\w+=", made) is None
+
+
+def test_a_link_in_markdown_tells_its_target_nothing():
+    assert str(markdown("[a](https://b.example)")) == (
+        '<p><a href="https://b.example" rel="noopener noreferrer nofollow">a</a></p>\n'
+    )
+
+
+def test_headings_of_instructions_stay_below_that_of_the_page():
+    assert str(markdown("# A\n\n###### B")) == "<h2>A</h2>\n<h6>B</h6>\n"
+
+
+def test_no_template_turns_escaping_off():
+    folder = Path(guard.__file__).parent / "templates"
+    loose = [p.name for p in folder.rglob("*.html") if "|safe" in p.read_text().replace(" ", "")]
+    assert loose == []
