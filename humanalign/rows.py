@@ -1,4 +1,4 @@
-"""Rows of a data file: JSON lines, JSON lists, CSV, Parquet and plain text, each optionally gzipped.
+"""Rows of a data file: JSON lines, JSON lists, CSV, Parquet or plain text, optionally gzipped.
 
 Every room reads and writes its tables through here, so that a broken file gives the same clear
 sentence everywhere. Rows are read one at a time; the text of a file is never held whole, but for
@@ -22,8 +22,10 @@ from humanalign.errors import DataError, did_you_mean
 LFS_POINTER = b"version https://git-lfs"
 # The csv module refuses fields over 128 KiB by default; a long conversation is longer than that.
 CSV_FIELD_LIMIT = 2**27
-# As many rows of a Parquet file are turned into Python objects at once.
+# A Parquet file is turned into Python objects in batches of at most so many rows, fewer where its
+# row groups are large: one long text can stand in every row and be stored only once.
 PARQUET_ROWS = 1024
+PARQUET_BYTES = 1 << 28
 
 
 def read_rows(path: Path | str) -> list[dict]:
@@ -87,7 +89,7 @@ def write_bytes(path: Path | str, content: bytes) -> Path:
 
 
 def write_chunks(path: Path | str, chunks: Iterable[bytes]) -> Path:
-    """Write `chunks` as they come, under a temporary name, then rename; nothing stays on failure."""
+    """Write `chunks` as they come under a temporary name, then rename; a failure leaves nothing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -167,7 +169,9 @@ def _jsonl(name: str, file: BinaryIO) -> Iterator[dict]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             reason = _reason(error)
-            raise DataError(f"{name}: line {number} is not JSON ({reason}); mend the line") from None
+            raise DataError(
+                f"{name}: line {number} is not JSON ({reason}); mend the line"
+            ) from None
         if not isinstance(row, dict):
             kind = type(row).__name__
             raise DataError(f"{name}: line {number} is a JSON {kind}; each line must be an object")
@@ -178,7 +182,7 @@ def _json(name: str, file: BinaryIO) -> Iterator[dict]:
     """The objects of a JSON list, or the one object that the file is."""
     text = "".join(_text(name, line, number) for number, line in enumerate(file, start=1))
     decoder, place = json.JSONDecoder(), _after(text, 0)
-    if not text[place : place + 1] == "[":
+    if text[place : place + 1] != "[":
         row, place = _value(name, text, place, decoder)
         yield _object(name, row, 1)
     else:
@@ -266,7 +270,11 @@ def _parquet(name: str, file: BinaryIO) -> Iterator[dict]:
     # A packed file cannot be read from its end without unpacking it for every step back.
     seekable = io.BytesIO(file.read()) if isinstance(file, gzip.GzipFile) else file
     try:
-        for batch in pq.ParquetFile(cast("pa.NativeFile", seekable)).iter_batches(PARQUET_ROWS):
+        table = pq.ParquetFile(cast("pa.NativeFile", seekable))
+        groups = range(table.metadata.num_row_groups)
+        largest = max((table.metadata.row_group(n).total_byte_size for n in groups), default=0)
+        rows = max(1, min(PARQUET_ROWS, PARQUET_BYTES // max(1, largest)))
+        for batch in table.iter_batches(rows):
             yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]

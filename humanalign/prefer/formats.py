@@ -17,7 +17,6 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
@@ -103,7 +102,7 @@ def write_groups(rankings: Sequence[Ranking], texts: Texts, path: Path | str) ->
 def _reader(row: Mapping, path: Path | str) -> Callable:
     """The reader of the layout that the first row's columns show."""
     if {"chosen", "rejected"} <= row.keys():
-        return _paired
+        return pairs_of_row
     if {"prompt", "completion", "label"} <= row.keys():
         return _unpaired
     if {"prompt", "completions", "ranks"} <= row.keys():
@@ -122,7 +121,11 @@ def _read(read: Callable, row: Mapping, path: Path | str, number: int) -> Iterat
         raise DataError(f"{path}: row {number}: {error}") from None
 
 
-def _paired(row: Mapping) -> Iterator[PreferencePair]:
+def pairs_of_row(row: Mapping) -> Iterator[PreferencePair]:
+    """The pair of a row of `chosen` and `rejected`, with the prompt apart or inside.
+
+    DataError: a column that is empty or of another type, transcripts that share no turn.
+    """
     for name in ("chosen", "rejected"):
         if row.get(name) is None:
             raise DataError(f"has no '{name}'; fill it in")
@@ -201,7 +204,7 @@ def _group(row: Mapping) -> Iterator[PreferencePair]:
 
 
 def _pair_row(pair: PreferencePair) -> list[dict]:
-    return [asdict(pair)]
+    return [dict(vars(pair))]
 
 
 def _conversation_row(pair: PreferencePair) -> list[dict]:
@@ -209,7 +212,7 @@ def _conversation_row(pair: PreferencePair) -> list[dict]:
         name: [{"role": "assistant", "content": getattr(pair, name).strip()}]
         for name in ("chosen", "rejected")
     }
-    return [asdict(pair) | {"prompt": as_messages(pair.prompt)} | answers]
+    return [vars(pair) | {"prompt": as_messages(pair.prompt)} | answers]
 
 
 def _hh_row(pair: PreferencePair) -> list[dict]:

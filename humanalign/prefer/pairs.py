@@ -58,7 +58,7 @@ def pairs_of(
         judges = each.raters if agreed else (each.rater_id,)
         source = "ai" if all(rater in ai for rater in judges) else "human"
         prompt = texts.prompts[ranking.comparison_id]
-        for better, worse, weight in _ordered(ranking, ties, rejects):
+        for better, worse, weight in ordered(ranking, ties, rejects):
             chosen, rejected = texts.answers[better], texts.answers[worse]
             if chosen != rejected:
                 pairs.append(
@@ -76,8 +76,8 @@ def pairs_of(
     return pairs
 
 
-def _ordered(ranking: Ranking, ties: str, rejects: str) -> Iterator[tuple[str, str, float]]:
-    """(better, worse, weight) of every pair that counts."""
+def ordered(ranking: Ranking, ties: str, rejects: str) -> Iterator[tuple[str, str, float]]:
+    """(better id, worse id, weight) of every pair that counts, best first."""
     mark = levels(ranking)
     ids = [c for tier in ranking.tiers for c in tier]
     if rejects == "lose":

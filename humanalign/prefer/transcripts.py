@@ -24,15 +24,30 @@ def split_transcripts(chosen: str, rejected: str) -> tuple[str, str, str]:
     The prompt ends with the last "\\n\\nAssistant:" that both share; prompt + answer is the
     transcript, letter for letter. DataError where they share none.
     """
-    shared = next(
-        (place for place, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b),
-        min(len(chosen), len(rejected)),
-    )
-    end = chosen.rfind(TURN, 0, shared)
+    end = chosen.rfind(TURN, 0, _shared(chosen, rejected))
     if end < 0:
         raise DataError("chosen and rejected share no '\\n\\nAssistant:' turn; add a prompt column")
     end += len(TURN)
     return chosen[:end], chosen[end:], rejected[end:]
+
+
+def split_at_words(chosen: str, rejected: str) -> tuple[str, str, str]:
+    """(prompt, chosen, rejected) of two texts that begin alike, without turns.
+
+    The prompt ends with the last white space that both share, as a word is not cut in two.
+    DataError: they share no word.
+    """
+    shared = _shared(chosen, rejected)
+    end = max((place for place in range(shared) if chosen[place].isspace()), default=-1) + 1
+    if not chosen[:end].strip():
+        raise DataError("chosen and rejected begin with no word in common; add a prompt column")
+    return chosen[:end], chosen[end:], rejected[end:]
+
+
+def _shared(chosen: str, rejected: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(chosen, rejected, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(chosen), len(rejected)))
 
 
 def is_transcript(prompt: str) -> bool:
