@@ -1,0 +1,96 @@
+"""Who may call an operation: by token, or by the session of a page of ours that calls the API.
+
+Whoever may not is told that there is nothing (404), so that ids are not confirmed to strangers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+
+from humanalign.errors import StoreError
+from humanalign.prefer.store.accounts import Account
+from humanalign.prefer.store.projects import Project
+from humanalign.web.api.wire import ProjectId
+from humanalign.web.guard import SAFE, bearer, missing, store_of
+
+BEFORE = {
+    "consent": "you have not agreed to take part yet; open the project in the browser first",
+    "instructions": "you have not passed the questions on the newest instructions yet; "
+    "open the project in the browser first",
+    "paused": "the owner paused your work here; nothing you sent before is lost",
+    "excluded": "the owner ended your work here",
+    "closed": "the project takes no answers now; its owner paused or archived it",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A member at work: who, and where."""
+
+    account: Account
+    project: Project
+
+    @property
+    def program(self) -> bool:
+        """Whether it is a program, which may see the ids of completions."""
+        return self.account.role == "program"
+
+
+def owner(request: Request) -> Account:
+    """An owner; a 404 for anybody else."""
+    found = bearer(request)
+    if found.role != "owner":
+        raise missing()
+    return found
+
+
+def staff(request: Request) -> Account:
+    """An owner, or a reviewer who only looks; a 404 for anybody else."""
+    found = bearer(request)
+    looks = found.role == "reviewer" and request.method in SAFE
+    if found.role != "owner" and not looks:
+        raise missing()
+    return found
+
+
+def visitor(request: Request, project: ProjectId) -> Account:
+    """A member of the project or staff; a 404 for anybody else."""
+    found = bearer(request)
+    if found.role not in ("owner", "reviewer"):
+        _gate(request, project, found)
+    return found
+
+
+def place(request: Request, project: ProjectId) -> Place:
+    """A member of the project, whatever stands before their work; a 404 for anybody else."""
+    found = bearer(request)
+    _gate(request, project, found)
+    return Place(found, store_of(request).projects.get(project))
+
+
+def working(request: Request, project: ProjectId) -> Place:
+    """A member whom nothing keeps from work; 403 with what does, a 404 for anybody else."""
+    found = bearer(request)
+    gate = _gate(request, project, found)
+    if gate != "open":
+        raise HTTPException(403, BEFORE[gate])
+    return Place(found, store_of(request).projects.get(project))
+
+
+def _gate(request: Request, project: str, account: Account) -> str:
+    try:
+        return store_of(request).projects.gate(project, account.rater_id)
+    except StoreError:
+        raise missing() from None
+
+
+Anyone = Annotated[Account, Depends(bearer)]
+Owner = Annotated[Account, Depends(owner)]
+Staff = Annotated[Account, Depends(staff)]
+Visitor = Annotated[Account, Depends(visitor)]
+Member = Annotated[Place, Depends(place)]
+Worker = Annotated[Place, Depends(working)]
