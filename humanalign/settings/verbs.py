@@ -35,6 +35,9 @@ class CollectConfig(ReadsPrompts, Samples):
     sampling: Decoding = Decoding()
     store: str = Field(default="feedback.db", description="feedback store: file or database URL")
     criterion: str = Field(default="helpful", description="what raters will be asked to judge by")
+    project: str | None = Field(
+        default=None, description="labelling project; null is one named after the criterion"
+    )
     overlap: Positive = Field(default=3, description="raters per comparison")
     batch: Positive = 64
     seed: int = 0

@@ -40,7 +40,7 @@ def collect(config: CollectConfig, place: Path, progress: Progress = None) -> Ma
 
     def keep(collection: Collection) -> None:
         store.add(collection.prompts, collection.completions)
-        store.ask(collection.comparisons(config.criterion), overlap=config.overlap)
+        store.ask(collection.comparisons(config.criterion), config.overlap, config.project)
 
     sample_completions(
         policies,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from humanalign.errors import StoreError, did_you_mean
+from humanalign.prefer.marks import RANKED
 from humanalign.prefer.store.assign import answered_slot
 from humanalign.prefer.store.chain import append_answer
 from humanalign.prefer.store.database import insert_new
@@ -108,7 +109,7 @@ def latest(
 
 
 def _check_criterion(connection: Connection, criterion: str) -> None:
-    rows = select(item.c.criterion).where(item.c.kind == "ranking").distinct()
+    rows = select(item.c.criterion).where(item.c.kind.in_(RANKED)).distinct()
     known = sorted(connection.execute(rows).scalars())
     if criterion not in known:
         asked = ", ".join(known) or "none"

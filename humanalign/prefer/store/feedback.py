@@ -24,9 +24,11 @@ from humanalign.errors import StoreError
 from humanalign.prefer.consensus import consensus as agree_on
 from humanalign.prefer.display import order
 from humanalign.prefer.files.judgements import Judgements, Record
+from humanalign.prefer.marks import RANKED
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
 from humanalign.prefer.store import answers, asking, assign, records
 from humanalign.prefer.store.audit import Audit
+from humanalign.prefer.store.browse import Items
 from humanalign.prefer.store.chain import canonical, verify_chain, verify_texts
 from humanalign.prefer.store.database import insert_new, open_database, writing
 from humanalign.prefer.store.intake import Taken, take_in
@@ -48,8 +50,6 @@ from humanalign.prefer.store.schema import (
 )
 from humanalign.types import Comparison, Completion, PreferencePair, Prompt, Ranking, Rater, Split
 
-# Kinds whose answers are weak orders of several completions.
-RANKED = ("ranking", "pairwise")
 # Where thumbs given in a chat go.
 CHAT = "chat"
 
@@ -69,6 +69,7 @@ class FeedbackStore:
         self.people = People(self._engine, clock)
         self.projects = Projects(self._engine, clock)
         self.queue = Queue(self._engine, clock)
+        self.items = Items(self._engine)
 
     def close(self) -> None:
         """Give the database connections back."""
@@ -104,9 +105,9 @@ class FeedbackStore:
             raise StoreError(f"overlap: expected at least 1 rater a comparison, got {overlap}")
         with writing(self._engine) as connection:
             for criterion, asked in _by_criterion(comparisons).items():
-                place = project or criterion
+                kind = "pairwise" if all(each.kind == "pairwise" for each in asked) else "ranking"
                 place_id = asking.ensure_project(
-                    connection, place, "ranking", criterion, self._clock()
+                    connection, project or criterion, kind, criterion, self._clock()
                 )
                 asking.add_items(connection, place_id, asked, overlap)
 
@@ -316,6 +317,7 @@ class FeedbackStore:
 def _by_criterion(comparisons: Iterable[Comparison]) -> dict[str, list[asking.Item]]:
     groups: dict[str, list[asking.Item]] = {}
     for each in comparisons:
-        asked = asking.Item(each.prompt_id, each.completion_ids, each.criterion)
+        kind = "pairwise" if len(each.completion_ids) == 2 else "ranking"
+        asked = asking.Item(each.prompt_id, each.completion_ids, each.criterion, kind)
         groups.setdefault(each.criterion, []).append(asked)
     return groups

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, RowMapping, Table, select
 
 from humanalign.errors import StoreError
+from humanalign.prefer.marks import RANKED
 from humanalign.prefer.store.chain import canonical, sha256
 from humanalign.prefer.store.database import in_chunks
 from humanalign.prefer.store.schema import item, item_completion
@@ -100,7 +101,7 @@ def thumb_of(row: Mapping, part: Row) -> Thumb:
 
 def read_comparisons(connection: Connection, ids: Sequence[str] | None = None) -> list[Comparison]:
     """The comparisons in the order they were asked; `ids` keeps only those."""
-    items = select(item).where(item.c.kind.in_(("ranking", "pairwise")))
+    items = select(item).where(item.c.kind.in_(RANKED))
     parts = select(item_completion).order_by(item_completion.c.item_id, item_completion.c.number)
     chunks = [None] if ids is None else list(in_chunks(ids))
     found: list[RowMapping] = []
