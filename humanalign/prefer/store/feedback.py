@@ -27,6 +27,7 @@ from humanalign.prefer.files.judgements import Judgements, Record
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
 from humanalign.prefer.store import answers, asking, assign, records
+from humanalign.prefer.store.agreed import Agreed
 from humanalign.prefer.store.audit import Audit
 from humanalign.prefer.store.browse import Items
 from humanalign.prefer.store.chain import canonical, verify_chain, verify_texts
@@ -35,6 +36,7 @@ from humanalign.prefer.store.intake import Taken, take_in
 from humanalign.prefer.store.outgoing import agreed_records
 from humanalign.prefer.store.outgoing import records as records_of
 from humanalign.prefer.store.people import People
+from humanalign.prefer.store.progress import Figures
 from humanalign.prefer.store.projects import Projects
 from humanalign.prefer.store.queue import Queue
 from humanalign.prefer.store.records import Thumb
@@ -70,6 +72,8 @@ class FeedbackStore:
         self.projects = Projects(self._engine, clock)
         self.queue = Queue(self._engine, clock)
         self.items = Items(self._engine)
+        self.figures = Figures(self._engine, clock)
+        self.agreed = Agreed(self._engine, clock)
 
     def close(self) -> None:
         """Give the database connections back."""

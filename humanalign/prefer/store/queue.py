@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, RowMapping, and_, delete, func, select
 
 from humanalign.errors import DataError, StoreError
+from humanalign.prefer.claimed_times import clean_timing
 from humanalign.prefer.marks import body_of, letters_of
 from humanalign.prefer.ranks import Mark
 from humanalign.prefer.store import answers, assign
@@ -41,7 +42,6 @@ from humanalign.prefer.store.tasks import (
     read_standing,
     read_task,
 )
-from humanalign.prefer.timing import clean_timing
 from humanalign.types import Completion, Prompt
 
 REASONS = ("unclear", "not my language", "upsetting", "technical", "other")
