@@ -14,10 +14,10 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed; `make install` installs it")
 
 from axe_playwright_python.sync_playwright import Axe
+from exports_read import better_pairs, differences
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 from workplace import GUIDE, QUIZ, Site, make_site, served
 
-from humanalign.prefer.formats import write_groups
 from humanalign.prefer.store.projects import ProjectSettings
 
 ARGS = [
@@ -110,12 +110,6 @@ def on_page(page: Page) -> dict[str, str]:
     return dict(page.evaluate(SEEN))
 
 
-def better_pairs(marks: dict[str, str]) -> set[tuple[str, str]]:
-    """(better, worse) among what is not F."""
-    ranked = {text: int(mark) for text, mark in marks.items() if mark != "F"}
-    return {(a, b) for a in ranked for b in ranked if ranked[a] < ranked[b]}
-
-
 def marks_in(work: Workplace) -> dict[str, dict[str, str]]:
     """item -> text -> competition rank or F, from the database file itself."""
     texts = dict(work.rows("select id, text from completion"))
@@ -146,30 +140,19 @@ def rank_all(work: Workplace, wanted: list[tuple[str, ...]]) -> dict[str, dict[s
     return seen
 
 
-def check_exports(work: Workplace, seen: dict[str, dict[str, str]], folder: Path) -> None:
-    """Page = database = every export."""
-    assert marks_in(work) == seen
-    store = work.site.store
-    write_groups(store.rankings(), store.texts(), folder / "groups.jsonl")
-    lines = [json.loads(line) for line in (folder / "groups.jsonl").read_text().splitlines()]
-    exported = {
-        row["comparison_id"]: dict(zip(row["completions"], row["ranks"], strict=True))
-        for row in lines
-    }
-    assert exported == seen
-    pairs = {(pair.chosen, pair.rejected) for pair in store.pairs(consensus="none")}
-    assert pairs == {pair for marks in seen.values() for pair in better_pairs(marks)}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("cards", "orders"), [(2, 6), (3, 26), (4, 150)])
-def test_every_weak_order_with_f_is_the_same_on_the_page_in_the_database_and_in_exports(
-    workplace, tmp_path, cards, orders
+def test_every_weak_order_with_f_is_the_same_on_the_page_in_the_database_and_in_all_exports(
+    workplace, cards, orders
 ):
     wanted = markings(cards)
     assert len(wanted) == orders  # 3, 13, 75 weak orders, and those of every subset that is not F
     work = workplace(texts=distinct(cards, orders))
-    check_exports(work, rank_all(work, wanted), tmp_path)
+    shown = rank_all(work, wanted)
+    assert marks_in(work) == shown
+    assert differences(work.site.store, work.site.project.id, shown) == []
+    pairs = {(pair.chosen, pair.rejected) for pair in work.site.store.pairs(consensus="none")}
+    assert pairs == {pair for marks in shown.values() for pair in better_pairs(marks)}
 
 
 @pytest.mark.parametrize("cards", [2, 5, 9])

@@ -88,11 +88,7 @@ def _grade(request: Request, seat: Seat, sent: Mapping[str, str]) -> Response:
     version = projects.instructions(seat.project.id)
     if sent.get("version") != version.id:
         return _quiz(request, seat, version, status=409, changed=True)
-    given = {
-        number: int(sent[f"q{number}"])
-        for number in range(len(version.quiz))
-        if sent.get(f"q{number}", "").isdecimal()
-    }
+    given = _given(sent, version)
     if len(given) < len(version.quiz):
         first = next(n for n in range(len(version.quiz)) if n not in given) + 1
         problem = words_of(request)("Question {number} has no answer yet.", number=first)
@@ -103,6 +99,16 @@ def _grade(request: Request, seat: Seat, sent: Mapping[str, str]) -> Response:
     if passed and right == len(version.quiz):
         return _to_work(seat)
     return _quiz(request, seat, version, given=given, right=right, passed=passed)
+
+
+def _given(sent: Mapping[str, str], version: Instructions) -> dict[int, int]:
+    """The option chosen for each question, both counted from 0; anything else counts as none."""
+    chosen = {}
+    for number, question in enumerate(version.quiz):
+        offered = [str(option) for option in range(len(question.options))]
+        if sent.get(f"q{number}") in offered:
+            chosen[number] = int(sent[f"q{number}"])
+    return chosen
 
 
 def _quiz(
