@@ -17,7 +17,7 @@ from humanalign.types import EvalResult
 # Indices drawn at a time: 4 million of 8 bytes keep the resampling under about 64 MB.
 CHUNK = 4_000_000
 # More clusters than MANY are drawn by kind, where there are FEW times fewer kinds than clusters.
-MANY, FEW = 2_000, 10
+MANY, FEW = 1_000, 10
 
 
 def mean_interval(

@@ -1,4 +1,4 @@
-"""95 % intervals of coefficients that are functions of sums: the cluster bootstrap, for all at once.
+"""95 % intervals of coefficients that are functions of sums: one cluster bootstrap for all.
 
 A coefficient such as alpha is a formula over a few sums, and each sum is a sum over comparisons.
 Whole comparisons are drawn with replacement (Field & Welsh 2007), the sums are taken again and

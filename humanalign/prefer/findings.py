@@ -101,15 +101,15 @@ def _shape(habits: Habits) -> list[tuple[str, str]]:
     found = []
     share, low = habits.position, habits.position_low
     if habits.straight >= HABIT:
-        said = f"gave every card the same mark in {habits.straight:.0%} of {habits.answers} answers"
+        said = f"gave every card the same mark in {100 * habits.straight:.0f} % of {habits.answers} answers"
         found.append(("straight line", said))
     if share is not None and (low or 0) > POSITION and habits.answers >= POSITION_ANSWERS:
-        said = f"{share:.0%} of the answers follow the order of display"
+        said = f"{100 * share:.0f} % of the answers follow the order of display"
         found.append(("position", f"{said} (mean tau-b {habits.position_tau:.2f}, chance is 0)"))
     if habits.rejected >= HABIT:
-        found.append(("F-heavy", f"marked {habits.rejected:.0%} of the cards F"))
-    if HABIT <= habits.tied and habits.straight < HABIT:
-        found.append(("tie-heavy", f"tied {habits.tied:.0%} of the pairs"))
+        found.append(("F-heavy", f"marked {100 * habits.rejected:.0f} % of the cards F"))
+    if habits.tied >= HABIT and habits.straight < HABIT:
+        found.append(("tie-heavy", f"tied {100 * habits.tied:.0f} % of the pairs"))
     return found
 
 
@@ -117,10 +117,12 @@ def _care(habits: Habits) -> list[tuple[str, str]]:
     """Gold items and repeats."""
     found = []
     if habits.gold is not None and habits.gold_items >= GOLD_ITEMS and habits.gold < GOLD_PASS:
-        said = f"{habits.gold:.0%} right on {habits.gold_items} items with known marks"
+        said = f"{100 * habits.gold:.0f} % right on {habits.gold_items} items with known marks"
         found.append(("gold failures", said))
     own = habits.self_agreement
     if own is not None and habits.self_pairs >= SELF_PAIRS and own < SELF_AGREEMENT:
-        said = f"gave the same answer again on {own:.0%} of {habits.self_pairs} repeated pairs"
+        said = (
+            f"gave the same answer again on {100 * own:.0f} % of {habits.self_pairs} repeated pairs"
+        )
         found.append(("self-inconsistent", said))
     return found

@@ -101,7 +101,7 @@ def habits_of(
         "rejected": shares[2],
     }
     columns |= _positions(marks, votes, evidence.shown)
-    columns |= _speeds(marks, evidence.timed)
+    columns |= speeds(marks, evidence.timed)
     columns |= _gold(rankings, marks.raters, evidence.gold)
     columns |= _repeats(rankings, marks, evidence.repeats)
     names = list(columns)
@@ -190,7 +190,7 @@ def _lower(values: np.ndarray) -> tuple[float | None, float | None]:
     return float(values.mean()), float(values.mean()) - float(stdtrit(n - 1, 0.95)) * spread
 
 
-def _speeds(marks: Marks, timed: Sequence[Timed]) -> dict[str, list]:
+def speeds(marks: Marks, timed: Sequence[Timed]) -> dict[str, list]:
     """The median seconds of an answer and of a card, and the share of revised answers."""
     spent = {(each.item, each.rater): (each.spent(), each.revision) for each in timed}
     whose = zip(marks.comparison.tolist(), marks.rater.tolist(), strict=True)

@@ -122,9 +122,9 @@ def _findings(
     reason = findings.reason_of(habits, float(scores.tau_upper[number]))
     shown = warned.pop(reason, "")
     said = (
-        f"agrees with the others on {scores.agreement[number]:.0%} of pairs over "
-        f"{int(scores.n[number])} prompts (at most {scores.upper[number]:.0%}; the line is "
-        f"{scores.limit():.0%}), mean rank correlation {scores.tau[number]:+.2f}"
+        f"agrees with the others on {100 * scores.agreement[number]:.0f} % of pairs over "
+        f"{int(scores.n[number])} prompts (at most {100 * scores.upper[number]:.0f} %; the line is "
+        f"{100 * scores.limit():.0f} %), mean rank correlation {scores.tau[number]:+.2f}"
     )
     said = f"{said}; {shown}" if shown else said
     flag = Finding(reason, said, findings.ADVICE[reason], flag=True)

@@ -134,6 +134,13 @@ def mean_kendall_w(marks: Marks, votes: Votes) -> Sums:
     return Sums(np.column_stack([w, defined]), ratio, int(defined.sum()))
 
 
+def mean_mark(marks: Marks, values: np.ndarray) -> Sums:
+    """The mean of all marks, `values` [Q] by level."""
+    comparison = marks.comparison[marks.answer]
+    size = len(marks.comparisons)
+    return _ratio_of(comparison, size, values[marks.level], np.ones(len(marks.answer)))
+
+
 def rejected_share(marks: Marks) -> Sums:
     """The share of marks that are F."""
     comparison = marks.comparison[marks.answer]

@@ -1,37 +1,81 @@
-"""How long an answer took, as the browser measured it: only numbers that make sense are kept.
-
-The page counts seconds in which it was visible and in use, per card and in all. A client can say
-anything, so these are hints for the owner, never a reason to refuse an answer.
-"""
+"""How long answers take: medians with intervals, and the hours in all."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from humanalign.prefer.marks import LETTERS
+import numpy as np
 
-LONGEST = 24 * 3600.0
-MOST_CHANGES = 10_000
-
-
-def clean_timing(said: Mapping) -> dict:
-    """{"active": seconds, "dwell": {letter: seconds}, "changes": n} of what is usable in `said`."""
-    kept: dict = {}
-    active = _seconds(said.get("active"))
-    if active is not None:
-        kept["active"] = active
-    dwell = said.get("dwell")
-    if isinstance(dwell, Mapping):
-        cards = {card: _seconds(dwell.get(card)) for card in LETTERS}
-        kept["dwell"] = {card: value for card, value in cards.items() if value is not None}
-    changes = said.get("changes")
-    if isinstance(changes, int) and not isinstance(changes, bool):
-        kept["changes"] = min(max(changes, 0), MOST_CHANGES)
-    return kept
+from humanalign.prefer.explain import Figure
+from humanalign.prefer.habits import Timed
+from humanalign.prefer.votes import Marks
 
 
-def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return round(min(max(float(value), 0.0), LONGEST), 2) if math.isfinite(value) else None
+def figures(timed: Sequence[Timed], marks: Marks) -> tuple[Figure, ...]:
+    """Median seconds by the server and of activity, active seconds a card, hours of work."""
+    cards = dict(zip(_names(marks), marks.sizes().tolist(), strict=True))
+    counted = [each for each in timed if (each.item, each.rater) in cards]
+    seconds = np.array([each.seconds for each in counted if each.seconds > 0])
+    active = np.array([each.active for each in counted if each.active is not None])
+    known = [each for each in counted if each.spent() > 0]
+    card = np.array([each.spent() / cards[each.item, each.rater] for each in known])
+    spent = sum(each.spent() for each in known)
+    hours = spent / 3600
+    return (
+        _median("median_seconds", "Median time", seconds, "from opening an item to submitting"),
+        _median("median_active", "Median active time", active, "of activity in the browser"),
+        _median("median_per_card", "Median time a card", card, "a card"),
+        Figure(
+            name="total_hours",
+            title="Hours of work",
+            value=hours if known else None,
+            low=None,
+            high=None,
+            n=len(known),
+            unit="answers",
+            sentence=f"All answers together took {hours:.1f} hours."
+            if known
+            else "No time is known yet.",
+            reason="a sum has no interval" if known else "no time is known",
+            suffix="h",
+        ),
+    )
+
+
+def _median(name: str, title: str, values: np.ndarray, of_what: str) -> Figure:
+    if not len(values):
+        return Figure(
+            *(name, title, None, None, None, 0, "answers", "No time is known yet."),
+            reason="no time is known",
+        )
+    low, high = _median_interval(np.sort(values))
+    median = float(np.median(values))
+    return Figure(
+        name=name,
+        title=title,
+        value=median,
+        low=low,
+        high=high,
+        n=len(values),
+        unit="answers",
+        sentence=f"Half of the answers took less than {median:.0f} seconds {of_what}."
+        if median >= 10
+        else f"Half of the answers took less than {median:.1f} seconds {of_what}.",
+        reason="" if low is not None else "fewer than 6 answers",
+        suffix="s",
+    )
+
+
+def _median_interval(ordered: np.ndarray) -> tuple[float | None, float | None]:
+    """Between two order statistics: n/2 -+ 0.98 sqrt(n) (the binomial's normal approximation)."""
+    n = len(ordered)
+    if n < 6:
+        return None, None
+    reach = 1.96 * n**0.5 / 2
+    low, high = int(np.floor(n / 2 - reach)), int(np.ceil(n / 2 + reach))
+    return float(ordered[max(low, 0)]), float(ordered[min(high, n - 1)])
+
+
+def _names(marks: Marks) -> list[tuple[str, str]]:
+    rows = zip(marks.comparison.tolist(), marks.rater.tolist(), strict=True)
+    return [(marks.comparisons[item], marks.raters[rater]) for item, rater in rows]
