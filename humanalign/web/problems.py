@@ -49,7 +49,8 @@ def problem(
         )
         return JSONResponse({"error": text}, status, headers)
     title = TITLES.get(status, REFUSED)
-    response = page(request, "problem.html", status, title=title, said=said)
+    kind = "plain-note" if status in (404, 410) else "error"
+    response = page(request, "problem.html", status, title=title, said=said, kind=kind)
     response.headers.update(headers or {})
     return response
 
