@@ -168,11 +168,8 @@ def test_a_preview_stores_nothing_and_publishing_asks_everybody_again(fresh, bos
     address = f"{home(fresh)}/instructions"
     before = fresh.store.projects.instructions(fresh.project.id)
     quiz = {"q0": "Which?", "q0-0": "This", "q0-2": "That", "q0-answer": "2", "q0-why": "It is."}
-    quiz |= {
-        f"q{n}{end}": text
-        for n in (1, 2)
-        for end, text in (("", "?"), ("-0", "a"), ("-1", "b"), ("-why", "So."))
-    }
+    whole = {"": "?", "-0": "a", "-1": "b", "-why": "So."}
+    quiz |= {f"q{n}{end}": text for n in (1, 2) for end, text in whole.items()}
     shown = boss.fill(address, text="# New\n\n<b>x</b>", do="preview", **quiz)
     assert "<h2>New</h2>" in shown.text
     assert "&lt;b&gt;x" in shown.text
@@ -328,6 +325,17 @@ def test_a_big_project_shows_the_former_figures_while_new_ones_are_computed(fres
     stale = reckoner.look(fresh.project)
     assert (stale.reckoned, stale.busy, stale.last) == (first, True, 2)
     assert finished(reckoner, fresh).last == 2
+
+
+def test_figures_that_fail_are_admitted_and_the_page_stays(fresh, boss, monkeypatch):
+    work(fresh, fresh.labeler)
+    calls = []
+    monkeypatch.setattr(reckoning, "summarise", lambda *_, **__: calls.append(1) or 1 / 0)
+    for _ in range(2):
+        page = boss.get(home(fresh))
+        assert page.status_code == 200
+        assert "could not be computed" in page.text
+    assert len(calls) == 1
 
 
 def finished(reckoner: reckoning.Reckoner, site: Site) -> reckoning.Reckoned:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-WIDTH, HEIGHT, FLOOR, LEFT = 640.0, 150.0, 128.0, 44.0
+WIDTH, HEIGHT, FLOOR, LEFT = 640.0, 156.0, 130.0, 54.0
 DAYS = 30
 
 
@@ -82,7 +82,7 @@ def _round_up(number: int) -> int:
 def _date(day: date, x: float, *, between: bool) -> Markup:
     """A day below its bar, the last one flush with the edge; narrow pages leave some out."""
     edge = x > WIDTH - 20
-    return Markup('<text class="{}" x="{:.1f}" y="146" text-anchor="{}">{}</text>').format(
+    return Markup('<text class="{}" x="{:.1f}" y="150" text-anchor="{}">{}</text>').format(
         "tick between" if between else "tick",
         WIDTH if edge else x,
         "end" if edge else "middle",

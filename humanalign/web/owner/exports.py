@@ -18,10 +18,6 @@ from humanalign.web.owner.pages import project_of, show
 router = APIRouter()
 
 SPLITS = ("", "train", "validation", "test")
-# Formats made of pairs: what becomes of ties and F marks is a choice there.
-PAIRED = frozenset(
-    name for name in EXPORTS if name.startswith(("preference", "conversation", "hh", "rich-pairs"))
-)
 
 
 @router.get("/owner/{project}/exports")
@@ -30,7 +26,9 @@ def exports(request: Request, _viewer: Staff, project: str) -> Response:
     found = project_of(request, project)
     fitting = [each for each in EXPORTS.values() if found.kind in each.kinds]
     versions = store_of(request).agreed.all(found.id)
-    context = {"project": found, "exports": fitting, "versions": versions, "paired": PAIRED}
+    sources = [("raw", "every labeler's answers")]
+    sources += [(str(v.number), f"consensus, version {v.number} ({v.method})") for v in versions]
+    context = {"project": found, "exports": fitting, "versions": versions, "sources": sources}
     return show(request, "exports", context)
 
 

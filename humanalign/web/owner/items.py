@@ -18,7 +18,7 @@ from humanalign.prefer.store.projects import Project
 from humanalign.web.guard import OwnerViewer, Staff, store_of
 from humanalign.web.owner.overview import names_of
 from humanalign.web.owner.pages import PAGE_SIZE, back, project_of, show
-from humanalign.web.owner.reckoning import Look, look
+from humanalign.web.owner.reckoning import look
 
 router = APIRouter()
 
@@ -92,7 +92,7 @@ def items(
             "sorts": SORTS.items(),
             "leans": {each.item: each.lean for each in contested},
             "as_of": wanted == "contested",
-            **_as_of(seen),
+            "seen": seen,
         },
     )
 
@@ -231,7 +231,3 @@ def marks_of(kind: str, body: Mapping, completion_ids: Sequence[str]) -> dict[st
     if kind == "thumb":
         return dict.fromkeys(completion_ids, "up" if body["up"] else "down")
     return dict(body["ratings"])
-
-
-def _as_of(seen: Look) -> dict[str, Any]:
-    return {"reckoned": seen.reckoned, "busy": seen.busy, "last": seen.last}

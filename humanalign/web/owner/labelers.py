@@ -153,7 +153,7 @@ def _people(request: Request, project: Project) -> tuple[dict[str, Any], list[Pe
         )
         for each in dict.fromkeys([*members, *reports, *paces])
     ]
-    return {"reckoned": seen.reckoned, "busy": seen.busy, "last": seen.last}, everybody
+    return {"seen": seen}, everybody
 
 
 def _quiz(member: Member | None, version: Instructions) -> str:

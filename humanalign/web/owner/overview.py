@@ -50,8 +50,7 @@ def overview(request: Request, _viewer: Staff, project: str) -> Response:
         "overview",
         live
         | {
-            "reckoned": seen.reckoned,
-            "busy": seen.busy,
+            "seen": seen,
             "pace": pace,
             "people": sum(each.answers > 0 for each in labelers.values()),
             "today": pace.days.get(now.isoformat(), 0),

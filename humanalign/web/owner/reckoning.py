@@ -27,6 +27,9 @@ SMALL = 600
 # A thread rests this many times as long as its last reckoning took.
 REST = 4.0
 
+# The newest answer's number, and who is excluded.
+State = tuple[int, tuple[str, ...]]
+
 
 @dataclass(frozen=True)
 class Reckoned:
@@ -36,18 +39,20 @@ class Reckoned:
     pace: Pace
     labelers: dict[str, Pace]
     last: int
-    state: tuple[int, tuple[str, ...]]
+    state: State
     at: float
     took: float
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a page can show now: the newest figures there are, and whether newer are coming."""
+    """What a page can show now: the newest figures there are, whether newer are coming (`busy`),
+    and whether they could not be computed (`failed`: the server's log says why)."""
 
     reckoned: Reckoned | None
     busy: bool
     last: int
+    failed: bool = False
 
 
 class Reckoner:
@@ -59,6 +64,7 @@ class Reckoner:
         self._lock = threading.Lock()
         self._kept: dict[str, Reckoned] = {}
         self._busy: set[str] = set()
+        self._failed: dict[str, State] = {}
 
     def look(self, project: Project) -> Look:
         """The figures of a project, newer ones started where answers have come since."""
@@ -68,10 +74,12 @@ class Reckoner:
             return Look(None, False, 0)
         if kept is not None and kept.state == state:
             return Look(kept, False, state[0])
+        if self._failed.get(project.id) == state:
+            return Look(kept, False, state[0], failed=True)
         if (kept.summary.answers if kept else self._size(project)) > SMALL:
             return Look(kept, self._begin(project, kept), state[0])
-        self._reckon(project)
-        return Look(self._kept.get(project.id), False, state[0])
+        self._work(project)
+        return Look(self._kept.get(project.id), False, state[0], project.id in self._failed)
 
     def _size(self, project: Project) -> int:
         return self._store.figures.counts(project.id).answers
@@ -90,18 +98,21 @@ class Reckoner:
         return True
 
     def _work(self, project: Project) -> None:
+        state = self._store.figures.state(project.id)
         try:
-            self._reckon(project)
+            self._reckon(project, state)
+            self._failed.pop(project.id, None)
         except Exception:
+            # The counts beside them are right all the same, and new answers are a new chance.
+            self._failed[project.id] = state
             LOG.exception("the statistics of project %s failed", project.id)
         finally:
             with self._lock:
                 self._busy.discard(project.id)
 
-    def _reckon(self, project: Project) -> None:
+    def _reckon(self, project: Project, state: State) -> None:
         started = time.perf_counter()
         store = self._store
-        state = store.figures.state(project.id)
         material = store.figures.material(project.id)
         settings = project.settings
         scale = (0, 1) if project.kind == "thumb" else tuple(range(1, settings.scale + 1))

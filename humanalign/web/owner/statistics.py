@@ -26,9 +26,7 @@ def statistics(request: Request, _viewer: Staff, project: str) -> Response:
         "statistics",
         {
             "project": found,
-            "reckoned": seen.reckoned,
-            "busy": seen.busy,
-            "last": seen.last,
+            "seen": seen,
             "models": [(each, _whisker(each.rate)) for each in league],
         },
     )
