@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 
 from humanalign.errors import StoreError
 from humanalign.prefer.store.accounts import Account
-from humanalign.prefer.store.projects import Project
 from humanalign.web.api.wire import ProjectId
 from humanalign.web.guard import SAFE, bearer, missing, store_of
 
@@ -29,10 +28,12 @@ BEFORE = {
 
 @dataclass(frozen=True)
 class Place:
-    """A member at work: who, and where."""
+    """A member at work: who, where, by which criterion, and the newest instructions' id."""
 
     account: Account
-    project: Project
+    project: str
+    criterion: str
+    instructions: str
 
     @property
     def program(self) -> bool:
@@ -69,7 +70,7 @@ def place(request: Request, project: ProjectId) -> Place:
     """A member of the project, whatever stands before their work; a 404 for anybody else."""
     found = bearer(request)
     _gate(request, project, found)
-    return Place(found, store_of(request).projects.get(project))
+    return _place(request, project, found)
 
 
 def working(request: Request, project: ProjectId) -> Place:
@@ -78,7 +79,27 @@ def working(request: Request, project: ProjectId) -> Place:
     gate = _gate(request, project, found)
     if gate != "open":
         raise HTTPException(403, BEFORE[gate])
-    return Place(found, store_of(request).projects.get(project))
+    return _place(request, project, found)
+
+
+def _place(request: Request, project: str, account: Account) -> Place:
+    projects = store_of(request).projects
+    return Place(
+        account=account,
+        project=project,
+        criterion=_criterion(request, project),
+        instructions=projects.instructions(project).id,
+    )
+
+
+def _criterion(request: Request, project: str) -> str:
+    """A project's criterion, which never changes: read once by this process."""
+    held = request.app.state
+    if not getattr(held, "criteria", None):
+        held.criteria = {}
+    if project not in held.criteria:
+        held.criteria[project] = store_of(request).projects.get(project).criterion
+    return held.criteria[project]
 
 
 def _gate(request: Request, project: str, account: Account) -> str:

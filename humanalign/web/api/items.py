@@ -63,7 +63,7 @@ def items(
     del caller
     store = store_of(request)
     place = store.projects.get(project)
-    rows = store.figures.items.page(place.id, show=show, after=after, limit=limit)
+    rows = store.items.page(place.id, show=show, after=after, limit=limit)
     onward = rows[-1].position if len(rows) == limit else None
     return Said({"items": [asdict(row) for row in rows], "next": onward})
 
@@ -74,7 +74,7 @@ def items(
 def item(request: Request, caller: Staff, project: ProjectId, item: ItemId) -> Said:
     """One item with its completions, their authors, and every revision of every answer."""
     del caller
-    found = store_of(request).figures.items.item(project, item)
+    found = store_of(request).items.item(project, item)
     return Said(
         {
             "id": found.id,

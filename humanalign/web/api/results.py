@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from humanalign.errors import StoreError
 from humanalign.prefer.consensus import Consensus
-from humanalign.prefer.files.exports import EXPORTS
+from humanalign.prefer.files.exports import EXPORTS, media_type
 from humanalign.prefer.pairs import Texts, pairs_of
 from humanalign.prefer.ranks import competition_marks
 from humanalign.prefer.store import FeedbackStore
@@ -59,10 +59,11 @@ Container = Annotated[
     str | None,
     Query(pattern="^[.a-z]{1,12}$", description="One of the format's; the first by default."),
 ]
+CONTAINERS = dict.fromkeys(container for each in EXPORTS.values() for container in each.containers)
 FILE = {
     200: {
         "description": "The file, streamed.",
-        "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+        "content": {media_type(each): {"schema": {}} for each in CONTAINERS},
     }
 }
 
@@ -148,7 +149,7 @@ def judgements(
     del caller
     store = store_of(request)
     place = store.projects.get(project)
-    found = store.figures.items.answers(place.id, after=after, limit=limit)
+    found = store.items.answers(place.id, after=after, limit=limit)
     onward = found[-1].id if len(found) == limit else None
     return Said({"judgements": [given_told(each) for each in found], "next": onward})
 
@@ -251,7 +252,7 @@ def _agreed(each: Consensus) -> dict:
 
 
 def _texts(store: FeedbackStore, project: str, rows: list[Consensus]) -> Texts:
-    found = [store.figures.items.item(project, each.ranking.comparison_id) for each in rows]
+    found = [store.items.item(project, each.ranking.comparison_id) for each in rows]
     return Texts(
         prompts={each.id: each.prompt for each in found},
         answers={part.id: part.text for each in found for part in each.completions},

@@ -54,14 +54,16 @@ class NewProgram(Sent):
 
     name: Name = Field(examples=["reward-model-3"])
     kind: Literal["model", "rule"] = "model"
-    projects: list[HexId] = Field([], max_length=100, description="Projects it works on.")
+    projects: list[HexId] = Field(default=[], max_length=100, description="Projects it works on.")
 
 
 class NewToken(Sent):
     """A token for yourself, or for a program of that rater id."""
 
     name: Name = Field(examples=["nightly import"])
-    rater: Name | None = Field(None, description="A program's rater id; yourself by default.")
+    rater: Name | None = Field(
+        default=None, description="A program's rater id; yourself by default."
+    )
 
 
 class TokenMade(Told):
@@ -93,8 +95,10 @@ class NewInvite(Sent):
 
     role: Literal["owner", "reviewer", "labeler"] = "labeler"
     project: HexId | None = None
-    note: Short = Field("", description="For you: whom it is for.")
-    hours: float = Field(72, gt=0, le=720, allow_inf_nan=False, description="How long it works.")
+    note: Short = Field(default="", description="For you: whom it is for.")
+    hours: float = Field(
+        default=72, gt=0, le=720, allow_inf_nan=False, description="How long it works."
+    )
 
 
 class InviteMade(Told):

@@ -29,14 +29,18 @@ Words = Field(examples=["Which answer helps the person more?"])
 class Settings(Sent):
     """How a project runs; what is left out keeps its default."""
 
-    overlap: int = Field(3, ge=1, le=100, description="Raters an item.")
-    contested_overlap: int = Field(5, ge=1, le=100, description="Raters a contested item.")
-    blur: bool = Field(False, description="Hide completions until they are revealed.")
-    warning: str = Field("", max_length=2_000, description="Shown before consent.")
-    consent: str = Field("", max_length=20_000, description="Markdown; empty: the built-in text.")
-    pass_mark: float = Field(0.8, ge=0, le=1, allow_inf_nan=False)
-    scale: int = Field(3, ge=2, le=9, description="A rating goes from 1 to this.")
-    gold_every: int = Field(0, ge=0, le=1000, description="A gold item after so many; 0: none.")
+    overlap: int = Field(default=3, ge=1, le=100, description="Raters an item.")
+    contested_overlap: int = Field(default=5, ge=1, le=100, description="Raters a contested item.")
+    blur: bool = Field(default=False, description="Hide completions until they are revealed.")
+    warning: str = Field(default="", max_length=2_000, description="Shown before consent.")
+    consent: str = Field(
+        default="", max_length=20_000, description="Markdown; empty: the built-in text."
+    )
+    pass_mark: float = Field(default=0.8, ge=0, le=1, allow_inf_nan=False)
+    scale: int = Field(default=3, ge=2, le=9, description="A rating goes from 1 to this.")
+    gold_every: int = Field(
+        default=0, ge=0, le=1000, description="A gold item after so many; 0: none."
+    )
 
 
 class Question(Sent):
@@ -52,7 +56,7 @@ class NewInstructions(Sent):
     """A version of what raters read before they judge, in Markdown, with its quiz."""
 
     text: str = Field(min_length=1, max_length=100_000, examples=["Rank the answers by ..."])
-    quiz: list[Question] = Field([], max_length=20)
+    quiz: list[Question] = Field(default=[], max_length=20)
 
 
 class NewProject(Sent):
@@ -60,8 +64,10 @@ class NewProject(Sent):
 
     name: Name = Field(examples=["Helpful answers"])
     kind: Kind = "ranking"
-    criterion: Name = Field("helpful", examples=["helpful"])
-    definition: str = Field("", max_length=2_000, examples=["The answer does what was asked."])
+    criterion: Name = Field(default="helpful", examples=["helpful"])
+    definition: str = Field(
+        default="", max_length=2_000, examples=["The answer does what was asked."]
+    )
     settings: Settings = Settings()
     instructions: NewInstructions | None = None
 
@@ -149,10 +155,10 @@ class NewCompletion(Sent):
     """One answer of a model. Who wrote it is never shown to a rater."""
 
     text: Text = Field(examples=["Seven minutes in boiling water."])
-    model: Short = Field("", examples=["flan-t5-base"])
+    model: Short = Field(default="", examples=["flan-t5-base"])
     run: Short = ""
-    temperature: float = Field(1.0, ge=0, le=100, allow_inf_nan=False)
-    seed: int = Field(0, ge=-MOST_SEED, le=MOST_SEED)
+    temperature: float = Field(default=1.0, ge=0, le=100, allow_inf_nan=False)
+    seed: int = Field(default=0, ge=-MOST_SEED, le=MOST_SEED)
     finish_reason: Literal["stop", "length"] = "stop"
 
 
@@ -160,13 +166,17 @@ class NewItem(Sent):
     """A prompt with the completions to be judged: two to nine; one for a thumb."""
 
     prompt: Text = Field(examples=["How do I boil an egg?"])
-    messages: list[Turn] = Field([], max_length=200, description="The conversation, if there is.")
+    messages: list[Turn] = Field(
+        default=[], max_length=200, description="The conversation, if there is."
+    )
     reference: Text | None = None
     source: Short = ""
     split: Literal["train", "validation", "test"] = "train"
     completions: list[NewCompletion] = Field(min_length=1, max_length=9)
     gold: list[Mark] | None = Field(
-        None, max_length=9, description="The right mark of each completion, for a test item."
+        default=None,
+        max_length=9,
+        description="The right mark of each completion, for a test item.",
     )
 
 
@@ -175,7 +185,7 @@ class NewItems(Sent):
 
     items: list[NewItem] = Field(min_length=1, max_length=1_000)
     overlap: int | None = Field(
-        None, ge=1, le=100, description="Raters an item; the project's setting by default."
+        default=None, ge=1, le=100, description="Raters an item; the project's setting by default."
     )
 
 

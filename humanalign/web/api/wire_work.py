@@ -72,11 +72,11 @@ class Next(Told):
 class Timing(Sent):
     """How long it took by the client's own measure; hints, never a reason to refuse."""
 
-    active: Seconds | None = Field(None, description="Seconds at work on the item.")
+    active: Seconds | None = Field(default=None, description="Seconds at work on the item.")
     dwell: dict[Letter, Seconds] = Field(
-        {}, description="Seconds by card.", examples=[{"A": 12.5, "B": 7.0}]
+        default={}, description="Seconds by card.", examples=[{"A": 12.5, "B": 7.0}]
     )
-    changes: Whole = Field(0, description="How often a mark was changed.")
+    changes: Whole = Field(default=0, description="How often a mark was changed.")
 
 
 class Answer(Sent):
@@ -84,9 +84,11 @@ class Answer(Sent):
 
     key: Key = Field(examples=["5f6b0c1e-1"], description="Any text that is this answer's own.")
     marks: dict[Letter, Mark] = Field(max_length=9, examples=[{"A": 1, "B": 2, "C": 2, "D": "F"}])
-    revision: Whole = Field(0, description="The revision the task had; 0 for a first answer.")
+    revision: Whole = Field(
+        default=0, description="The revision the task had; 0 for a first answer."
+    )
     instructions: HexId | None = Field(
-        None, description="The version that was read; by default the newest."
+        default=None, description="The version that was read; by default the newest."
     )
     note: Note = ""
     timing: Timing = Timing()
@@ -116,7 +118,7 @@ class Clash(Told):
 class Draft(Sent):
     """What is on the page now, complete or not; never an answer by itself."""
 
-    marks: dict[Letter, Mark] = Field({}, max_length=9, examples=[{"A": 1}])
+    marks: dict[Letter, Mark] = Field(default={}, max_length=9, examples=[{"A": 1}])
     note: Note = ""
     revision: Whole = 0
     timing: Timing = Timing()

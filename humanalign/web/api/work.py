@@ -50,7 +50,7 @@ def next_task(request: Request, place: Worker) -> Said:
 )
 def one_task(request: Request, place: Member, item: ItemId) -> Said:
     """An item this rater holds or has answered, with their latest marks and draft."""
-    return Said(task_told(request, _task(request, place, item), place))
+    return Said(task_told(_task(request, place, item), place))
 
 
 @router.post(ITEM + "/answers", summary="Answer", responses=ANSWERED)
@@ -58,12 +58,10 @@ def answer(
     request: Request, place: Worker, item: ItemId, sent: Answer, next: Onward = False
 ) -> Said:
     """Store an answer, or return the receipt of the one already stored under its key."""
-    store = store_of(request)
-    _task(request, place, item)
     try:
-        receipt = store.queue.submit(_submission(request, place, item, sent))
+        receipt = store_of(request).queue.submit(_submission(request, place, item, sent))
     except Conflict as error:
-        return Said({"error": str(error), "held": task_told(request, error.held, place)}, 409)
+        return Said({"error": str(error), "held": task_told(error.held, place)}, 409)
     except KeyReused as error:
         return Said({"error": str(error), "held": None}, 409)
     said = {
@@ -100,14 +98,14 @@ def skip(request: Request, place: Worker, item: ItemId, sent: Skip) -> Said:
     return Said({"skipped": True})
 
 
-def task_told(request: Request, task: Task, place: Place) -> dict:
+def task_told(task: Task, place: Place) -> dict:
     """The task as JSON. Only programs are told the ids of completions."""
     return {
         "item": task.item_id,
         "project": task.project_id,
         "kind": task.kind,
-        "criterion": place.project.criterion,
-        "instructions": store_of(request).projects.instructions(task.project_id).id,
+        "criterion": place.criterion,
+        "instructions": place.instructions,
         "prompt": {
             "text": task.prompt.text,
             "messages": [{"role": r, "content": c} for r, c in task.prompt.messages],
@@ -129,14 +127,14 @@ def task_told(request: Request, task: Task, place: Place) -> dict:
 
 
 def _next(request: Request, place: Place) -> dict | None:
-    task = store_of(request).queue.next(place.project.id, place.account.rater_id)
-    return None if task is None else task_told(request, task, place)
+    task = store_of(request).queue.next(place.project, place.account.rater_id)
+    return None if task is None else task_told(task, place)
 
 
 def _task(request: Request, place: Place, item: str) -> Task:
     """The item if it is of this project and was shown to this rater; a 404 otherwise."""
     task = store_of(request).queue.task(item, place.account.rater_id)
-    if task.project_id != place.project.id:
+    if task.project_id != place.project:
         raise missing()
     return task
 
@@ -145,8 +143,9 @@ def _submission(request: Request, place: Place, item: str, sent: Answer) -> Subm
     return Submission(
         item_id=item,
         rater_id=place.account.rater_id,
-        marks=dict(sent.marks),
+        marks={str(letter): mark for letter, mark in sent.marks.items()},
         key=sent.key,
+        project_id=place.project,
         revision=sent.revision,
         instructions=_stamp(request, place, sent.instructions),
         note=sent.note,
@@ -156,14 +155,12 @@ def _submission(request: Request, place: Place, item: str, sent: Answer) -> Subm
 
 def _stamp(request: Request, place: Place, said: str | None) -> str:
     """The version an answer is given by. DataError: it is none of this project's."""
-    projects = store_of(request).projects
-    newest = projects.instructions(place.project.id).id
-    if said is None or said == newest:
-        return newest
+    if said is None or said == place.instructions:
+        return place.instructions
     try:
-        older = projects.version(said)
+        older = store_of(request).projects.version(said)
     except StoreError:
         older = None
-    if older is None or older.project_id != place.project.id:
+    if older is None or older.project_id != place.project:
         raise DataError(f"instructions: '{said}' is no version of this project's; leave it out")
     return older.id
