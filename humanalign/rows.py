@@ -198,7 +198,9 @@ def _json(name: str, file: BinaryIO) -> Iterator[dict]:
                 raise DataError(f"{name}: {_line(text, place)} is not JSON (no comma); mend it")
         place += 1
     if _after(text, place) < len(text):
-        raise DataError(f"{name}: {_line(text, place)} has more after the end; use .jsonl for that")
+        raise DataError(
+            f"{name}: {_line(text, _after(text, place))} has more after the end; use .jsonl for that"
+        )
 
 
 def _after(text: str, place: int) -> int:

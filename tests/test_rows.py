@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from humanalign.errors import DataError
-from humanalign.rows import columns, read_rows, write_rows
+from humanalign.rows import columns, iter_rows, read_rows, write_chunks, write_rows
 
 ROWS = [{"prompt": "Grüße, \u2028 Ann", "n": 1}, {"prompt": "two\nlines", "n": 2}]
 
@@ -98,3 +98,30 @@ def test_a_wrong_column_names_those_present():
 def test_every_written_line_is_one_json_object(tmp_path):
     lines = write_rows(tmp_path / "a.jsonl", ROWS).read_text().rstrip("\n").split("\n")
     assert [json.loads(line) for line in lines] == ROWS
+
+
+def test_json_lists_and_lone_objects_are_read(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(ROWS, indent=2, ensure_ascii=False), encoding="utf-8")
+    assert read_rows(path) == ROWS
+    path.write_text('\ufeff {"prompt": "[1]"} \n', encoding="utf-8")
+    assert read_rows(path) == [{"prompt": "[1]"}]
+
+
+def test_rows_come_one_at_a_time(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"n": 1}\n{"n": 2}\nbroken\n')
+    rows = iter_rows(path)
+    assert [next(rows), next(rows)] == [{"n": 1}, {"n": 2}]
+    with pytest.raises(DataError, match="line 3 is not JSON"):
+        next(rows)
+
+
+def test_writing_that_fails_half_way_leaves_nothing(tmp_path):
+    def pieces():
+        yield b"one"
+        raise DataError("the source broke")
+
+    with pytest.raises(DataError, match="the source broke"):
+        write_chunks(tmp_path / "a.bin", pieces())
+    assert list(tmp_path.iterdir()) == []

@@ -172,4 +172,5 @@ def _preference(row: Mapping) -> AIPreference:
     if not all(0 <= each <= 1 for each in chances):
         raise DataError(f"p_first and p_second: expected probabilities, got {chances}")
     names = ("comparison_id", "first", "second", "principle")
-    return AIPreference(*(plain(name, row[name]) for name in names), *chances)
+    who = [plain(name, row[name]) for name in names]
+    return AIPreference(*who, p_first=chances[0], p_second=chances[1])

@@ -19,7 +19,7 @@ from humanalign.rows import suffix
 Columns = Mapping[str, str]
 Row = Mapping[str, object]
 CHUNK = 64 * 1024
-BATCH = 4096
+BATCH = 2048
 # Spreadsheets take a cell that begins so for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MEDIA = {
