@@ -94,12 +94,11 @@ def _run(listening: socket.socket, workers: int, https: bool) -> None:
         proxy_headers=https,
         timeout_graceful_shutdown=5,
     )
-    server = uvicorn.Server(config)
     try:
         if workers > 1:
-            Multiprocess(config, target=server.run, sockets=[listening]).run()
+            Multiprocess(config, sockets=[listening]).run()
         else:
-            server.run(sockets=[listening])
+            uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
         pass  # asked to stop: the answers are in the store
     finally:
