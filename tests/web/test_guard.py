@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import OWN, Browser, Open
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import iter_route_contexts
 from starlette.requests import Request
 from workplace import Site
 
@@ -23,7 +23,12 @@ from humanalign.web.shield import BODY_LIMIT, IMPORT_LIMIT, Shield
 
 PUBLIC = {
     *("/health", "/sign-in", "/sign-out", "/join/{token}", "/enter/{token}"),
-    "/static/{edition}/{name:path}",
+    *("/static/{edition}/{name:path}", "/api/v1/health", "/api/v1/docs", "/api/v1/openapi.json"),
+}
+# What everybody who is signed in has: their own account, the list of their own projects.
+OWN_PAGES = {
+    *("/", "/me", "/me/profile", "/me/password", "/me/data", "/work"),
+    *("/api/v1/me", "/api/v1/projects", "/api/v1/criteria"),
 }
 HOSTILE = "<script>alert(1)</script>"
 
@@ -92,18 +97,42 @@ def test_staff_in_a_project_are_visitors_until_they_join(browser: Open, people, 
     assert browser(people["member"]).get(path).json() == "member"
 
 
-def test_no_route_answers_a_stranger_but_the_doors(browser: Open, app: FastAPI):
-    opened, answered = browser(), set()
-    headers = {**OWN, "X-CSRF-Token": opened.token()}
-    for route in app.routes:
-        if not isinstance(route, APIRoute) or route.path.startswith(("/probe/re", "/probe/br")):
-            continue
-        path = re.sub(r"{(\w+)(:path)?}", r"\1", route.path)
-        for method in route.methods:
-            status = opened.request(method, path, headers=headers).status_code
-            if status not in (303, 401, 404):
-                answered.add((method, route.path, status))
-    assert {path for _, path, _ in answered} <= PUBLIC, answered
+def knocked(site: Site, who: Account | None) -> dict[tuple[str, str], int]:
+    """What every route answers this person: (method, path) -> status.
+
+    Ids in the path are those of the site's project, item and labeler, so nothing is missing.
+    """
+    app = create_app(site.store)
+    browser = Browser(app, base_url="http://localhost", follow_redirects=False)
+    if who is not None:
+        browser.enter(site.store.people.open_session(who.rater_id))
+    known = {"project": site.project.id, "item": site.items[0], "rater": site.labeler.rater_id}
+    headers = {**OWN, "X-CSRF-Token": browser.token("/nothing")}
+    found = {}
+    for route in iter_route_contexts(app.routes):
+        path = re.sub(r"{(\w+)(:path)?}", lambda m: known.get(m[1], m[1]), route.path or "")
+        for method in sorted(set(route.methods or ()) - {"HEAD"}):
+            if path not in ("/sign-out", "/me/delete"):  # these end the visit
+                answer = browser.request(method, path, headers=headers)
+                found[method, route.path] = answer.status_code
+    return found
+
+
+def test_no_route_answers_a_stranger_but_the_doors(fresh: Site):
+    found = knocked(fresh, None)
+    assert len(found) > 90
+    assert {key[1] for key, status in found.items() if status not in (303, 401, 404)} <= PUBLIC
+
+
+def test_a_labeler_finds_nothing_of_other_projects_or_of_owners(fresh: Site):
+    stranger = fresh.store.people.create("stranger", "labeler")
+    found = knocked(fresh, stranger)
+    assert {k: v for k, v in found.items() if v != 404 and k[1] not in PUBLIC | OWN_PAGES} == {}
+
+
+def test_a_member_of_a_project_finds_nothing_of_its_owners(fresh: Site):
+    found = knocked(fresh, fresh.labeler)
+    assert {k: v for k, v in found.items() if k[1].startswith("/owner") and v != 404} == {}
 
 
 def test_a_stranger_signs_in_and_comes_back_to_the_page(browser: Open):
