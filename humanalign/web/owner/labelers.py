@@ -131,13 +131,8 @@ def act(
 def _people(request: Request, project: Project) -> tuple[dict[str, Any], list[Person]]:
     store = store_of(request)
     seen = look(request, project)
-    reports: dict[str, LabelerReport] = {}
-    paces: dict[str, Pace] = {}
-    if seen.reckoned:
-        reports = {each.id: each for each in seen.reckoned.summary.labelers}
-        paces = seen.reckoned.labelers
-    elif seen.last:
-        _, paces = store.figures.pace(project.id)
+    reports = {each.id: each for each in seen.reckoned.summary.labelers} if seen.reckoned else {}
+    paces = seen.pace[1]
     members = {each.rater_id: each for each in store.projects.members(project.id)}
     version = store.projects.instructions(project.id)
     names = names_of(request)

@@ -42,7 +42,7 @@ def overview(request: Request, _viewer: Staff, project: str) -> Response:
     found = project_of(request, project)
     seen = look(request, found)
     live = _live(request, found)
-    pace, labelers = _pace(request, found, seen)
+    pace, labelers = seen.pace
     now = datetime.now(UTC).date()
     recent = [(now - timedelta(days=n)).isoformat() for n in range(charts.DAYS)]
     return show(
@@ -97,13 +97,6 @@ def _live(request: Request, project: Project) -> dict:
         "names": names_of(request),
         "now": time.time(),
     }
-
-
-def _pace(request: Request, project: Project, seen: Look) -> tuple[Pace, dict[str, Pace]]:
-    """The speed as of the figures, or as of now where there are none yet."""
-    if seen.reckoned is not None:
-        return seen.reckoned.pace, seen.reckoned.labelers
-    return store_of(request).figures.pace(project.id)
 
 
 def _left(counts: Counts, pace: Pace) -> float | None:

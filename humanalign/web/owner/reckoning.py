@@ -29,6 +29,8 @@ REST = 4.0
 
 # The newest answer's number, and who is excluded.
 State = tuple[int, tuple[str, ...]]
+# The speed of the project, and of each labeler by rater id.
+Paces = tuple[Pace, dict[str, Pace]]
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,7 @@ class Reckoned:
     """Figures that count every answer up to number `last`; `took` seconds, done `at`."""
 
     summary: Summary
-    pace: Pace
-    labelers: dict[str, Pace]
+    pace: Paces
     last: int
     state: State
     at: float
@@ -53,6 +54,7 @@ class Look:
     busy: bool
     last: int
     failed: bool = False
+    pace: Paces = (Pace(), {})
 
 
 class Reckoner:
@@ -65,6 +67,7 @@ class Reckoner:
         self._kept: dict[str, Reckoned] = {}
         self._busy: set[str] = set()
         self._failed: dict[str, State] = {}
+        self._paces: dict[str, tuple[State, Paces]] = {}
 
     def look(self, project: Project) -> Look:
         """The figures of a project, newer ones started where answers have come since."""
@@ -72,17 +75,24 @@ class Reckoner:
         kept = self._kept.get(project.id)
         if state[0] == 0:
             return Look(None, False, 0)
+        pace = kept.pace if kept else self._pace(project, state)
         if kept is not None and kept.state == state:
-            return Look(kept, False, state[0])
+            return Look(kept, False, state[0], pace=pace)
         if self._failed.get(project.id) == state:
-            return Look(kept, False, state[0], failed=True)
-        if (kept.summary.answers if kept else self._size(project)) > SMALL:
-            return Look(kept, self._begin(project, kept), state[0])
+            return Look(kept, False, state[0], failed=True, pace=pace)
+        if (kept.summary.answers if kept else pace[0].answers) > SMALL:
+            return Look(kept, self._begin(project, kept), state[0], pace=pace)
         self._work(project)
-        return Look(self._kept.get(project.id), False, state[0], project.id in self._failed)
+        made = self._kept.get(project.id)
+        failed = project.id in self._failed
+        return Look(made, False, state[0], failed, made.pace if made else pace)
 
-    def _size(self, project: Project) -> int:
-        return self._store.figures.counts(project.id).answers
+    def _pace(self, project: Project, state: State) -> Paces:
+        """The speed before there are figures: quickly read, but not with every page."""
+        held = self._paces.get(project.id)
+        if held is None or held[0] != state:
+            held = self._paces[project.id] = (state, self._store.figures.pace(project.id))
+        return held[1]
 
     def _begin(self, project: Project, kept: Reckoned | None) -> bool:
         """Start a thread, unless one runs or the last has just ended; say whether one runs."""
@@ -127,11 +137,9 @@ class Reckoner:
             scale=scale,
             contested_overlap=settings.contested_overlap,
         )
-        pace, labelers = store.figures.pace(project.id)
+        pace = store.figures.pace(project.id)
         took = time.perf_counter() - started
-        self._kept[project.id] = Reckoned(
-            summary, pace, labelers, material.last, state, self._clock(), took
-        )
+        self._kept[project.id] = Reckoned(summary, pace, material.last, state, self._clock(), took)
 
 
 def look(request: Request, project: Project) -> Look:
