@@ -77,7 +77,10 @@ def test_an_invite_lasts_72_hours_to_the_second(place):
     assert store.people.invites.open(token) is None
     with pytest.raises(StoreError, match=GONE):
         store.people.invites.accept(token, "Ann", password=WORDS)
-    assert [each.state for each in store.people.invites.all()] == ["expired"]
+    [row] = store.people.invites.all()
+    assert row.state == "expired"
+    with pytest.raises(StoreError, match="holds no open invite"):
+        store.people.invites.withdraw(row.hash, owner.rater_id)
 
 
 def test_a_refused_name_or_password_leaves_the_invite_open(place):

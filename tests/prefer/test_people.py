@@ -102,6 +102,7 @@ def test_a_short_password_is_refused_and_a_long_one_too(tmp_path):
 def test_accents_typed_in_two_ways_are_one_password_and_one_name(tmp_path):
     store, _ = opened(tmp_path)
     made = store.people.create("Zoe\u0308", "labeler", password="cafe\u0301 au lait")
+    assert made.name == "Zo\u00eb"
     assert store.people.sign_in("ZO\u00cb", "caf\u00e9 au lait") == made
 
 
@@ -363,7 +364,7 @@ def test_the_profile_changes_only_where_it_is_told_to(tmp_path):
 
 
 def test_of_someone_erased_only_the_pseudonym_is_left(tmp_path):
-    store, _ = opened(tmp_path)
+    store, clock = opened(tmp_path)
     owner = store.people.create("Olga", "owner")
     invited = store.people.invites.new("labeler", by=owner.rater_id, note="for Annabel")
     who = store.people.invites.accept(
@@ -380,6 +381,9 @@ def test_of_someone_erased_only_the_pseudonym_is_left(tmp_path):
     assert (found.name, found.erased, found.has_password) == (f"erased-{who.rater_id}", True, False)
     assert store.people.of_session(session) is None
     assert store.people.of_token(secret) is None
+    assert [each.revoked_at for each in store.people.tokens()] == [clock.now]
+    with store._engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT * FROM session").all() == []
     for call in (
         partial(store.people.open_session, who.rater_id),
         partial(store.people.set_password, who.rater_id, WORDS),

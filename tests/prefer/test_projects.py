@@ -179,7 +179,7 @@ def test_a_project_that_asking_made_has_the_default_instructions(tmp_path):
     [project] = store.projects.all()
     assert project.definition == default_definition("honest")
     version = store.projects.instructions(project.id)
-    assert (version.text, version.quiz) == default_instructions("honest", "ranking")
+    assert (version.text, version.quiz) == default_instructions("honest", project.kind)
     assert store.projects.instructions(project.id) == version
 
 
