@@ -197,10 +197,9 @@ def _json(name: str, file: BinaryIO) -> Iterator[dict]:
             elif text[place : place + 1] != "]":
                 raise DataError(f"{name}: {_line(text, place)} is not JSON (no comma); mend it")
         place += 1
-    if _after(text, place) < len(text):
-        raise DataError(
-            f"{name}: {_line(text, _after(text, place))} has more after the end; use .jsonl for that"
-        )
+    rest = _after(text, place)
+    if rest < len(text):
+        raise DataError(f"{name}: {_line(text, rest)} has more after the end; use .jsonl for that")
 
 
 def _after(text: str, place: int) -> int:

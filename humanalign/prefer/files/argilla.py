@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from humanalign.errors import DataError
@@ -32,6 +33,15 @@ COLUMNS: dict[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a record asks: its completions' ids go by the names of their fields."""
+
+    prompt: Prompt
+    ids: Mapping[str, str]
+    criterion: str | None
+
+
 def read_argilla(row: Mapping, into: Gathering) -> None:
     """One record: rankings and labels over its answers, ratings and thumbs of its one answer."""
     fields = row["fields"]
@@ -46,11 +56,12 @@ def read_argilla(row: Mapping, into: Gathering) -> None:
     texts = [fields[name] for name in answers]
     found = into.completions(prompt, texts, models if isinstance(models, list) else ())
     ids = dict(zip(answers, found, strict=True))
+    asked_of = _Asked(prompt, ids, text(known, "criterion") or None)
     raters = structure(known, "raters")
     names = raters if isinstance(raters, Mapping) else {}
     for user, values in _by_user(row.get("responses"), into):
         rater = names.get(user, user)
-        _answer(values, ids, prompt, rater, into, text(known, "criterion") or None)
+        _answer(values, asked_of, rater, into)
 
 
 def _by_user(responses: object, into: Gathering) -> list[tuple[str | None, dict[str, object]]]:
@@ -75,13 +86,9 @@ def _by_user(responses: object, into: Gathering) -> list[tuple[str | None, dict[
 
 
 def _answer(
-    values: Mapping[str, object],
-    ids: Mapping[str, str],
-    prompt: Prompt,
-    rater: str | None,
-    into: Gathering,
-    criterion: str | None,
+    values: Mapping[str, object], asked: _Asked, rater: str | None, into: Gathering
 ) -> None:
+    ids, prompt, criterion = asked.ids, asked.prompt, asked.criterion
     unusable = values.get(UNUSABLE) or ()
     note = str(values.get(NOTE) or "")
     rated: dict[str, Mark] = {}
