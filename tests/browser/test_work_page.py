@@ -319,6 +319,37 @@ def test_two_tabs_with_the_same_task_end_in_a_choice_and_lose_nothing(workplace)
     assert [len(body["rejected"]) for body in bodies] == [0, 3]
 
 
+def test_an_answer_sent_after_the_session_ended_is_stored_once_signed_in_again(workplace):
+    work = workplace(texts=distinct(2, 2))
+    page, site = work.open(), work.site
+    site.store.people.close_sessions(site.labeler.rater_id)
+    work.press("1 2 Control+Enter")
+    page.wait_for_url("**/sign-in?next=*")
+    assert work.answers() == 0
+    token = site.store.people.open_session(site.labeler.rater_id)
+    work.context.add_cookies([{"name": "ha_session", "value": token, "url": work.url}])
+    work.open()
+    expect(page.locator(".so-far b")).to_have_text("1/2")
+    assert work.answers() == 1
+
+
+def test_instructions_that_change_meanwhile_cost_no_answer(workplace):
+    work = workplace(texts=distinct(2, 2))
+    page, projects = work.open(), work.site.store.projects
+    before = projects.instructions(work.site.project.id)
+    projects.publish(work.site.project.id, GUIDE + "\n\nTies are rare.", QUIZ, "")
+    work.press("1 2 Control+Enter")
+    page.wait_for_url("**/gate")
+    assert work.rows("select instructions from answer") == [(before.id,)]
+
+
+def test_a_new_task_is_read_from_its_top(workplace):
+    work = workplace(texts=[["w\n" * 40, "x\n" * 40]] * 1, size=(320, 640))
+    page = work.open()
+    assert page.evaluate("scrollY") == 0
+    assert page.evaluate("document.activeElement.name") == "mark.A"
+
+
 def test_undo_opens_the_answer_before_and_stores_a_new_version(workplace):
     work = workplace(texts=distinct(2, 3))
     page = work.open()
@@ -494,6 +525,28 @@ def test_no_page_has_a_serious_fault_that_axe_finds(workplace, scheme):
         work.open(path)
         work.press(keys)
         faults[path + keys] = serious(page)
+    page.goto(work.url + home)
+    work.press("1 2 3 Control+Enter")
+    expect(page.locator(".so-far b")).to_have_text("1/2")
+    action = page.locator("#task").get_attribute("action")
+    faults["skip"] = serious(work.open(action + "/skip"))
+    work.open(home + "/back")
+    faults["undo"] = serious(page)
+    second = work.context.new_page()
+    second.goto(page.url)
+    second.keyboard.press("f")
+    second.keyboard.press("Control+Enter")
+    second.wait_for_url("**" + home)
+    work.press("3 Control+Enter")
+    expect(page.locator("h1")).to_have_text("Two versions of your answer")
+    faults["conflict"] = serious(page)
+    work.open(home)
+    work.press("1 2 3 Control+Enter")
+    expect(page.locator("h1")).to_have_text("All done")
+    faults["done"] = serious(page)
+    person = (work.site.project.id, work.site.labeler.rater_id)
+    work.site.store.projects.set_standing(*person, "paused", "Many ties", "")
+    faults["paused"] = serious(work.open(home))
     cookie = {"name": "ha_session", "value": work.site.token(stranger), "url": work.url}
     work.context.add_cookies([cookie])
     faults["consent"] = serious(work.open(home))

@@ -39,7 +39,9 @@ function mount() {
   bindLinks(signal);
   if (kept) { drafts.changed(); drafts.show("restored"); }
   const faulty = sheet.groups.find((group) => group.getAttribute("aria-invalid"));
-  sheet.focus(faulty ?? sheet.open() ?? sheet.groups[0]);
+  // A new task is read from its top, the prompt first; only a complaint leads to its card.
+  if (faulty) sheet.focus(faulty);
+  else sheet.point(sheet.open() ?? sheet.groups[0]);
 }
 
 function acts({ sheet, form }) {
@@ -115,6 +117,7 @@ async function show(response, moved) {
 
 /** Go to another task's page, the draft of this one saved first. */
 async function go(url, push = true) {
+  if (task?.sending) return;
   await task?.drafts.save();
   try {
     const response = await fetch(url, { headers: { Accept: "text/html" } });

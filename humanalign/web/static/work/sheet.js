@@ -101,9 +101,14 @@ export class Sheet {
     return words(others ? "rankTied" : "rank", { rank: marks[letter], others });
   }
 
-  /** Put the focus on a group without choosing anything, its card in view from its beginning. */
-  focus(group) {
+  /** Put the focus on a group without choosing anything and without scrolling. */
+  point(group) {
     (group.querySelector("input:checked") ?? group.querySelector("input")).focus({ preventScroll: true });
+  }
+
+  /** Put the focus on a group, its card in view from its beginning. */
+  focus(group) {
+    this.point(group);
     this.show(group.closest(".answer") ?? group);
   }
 
