@@ -308,9 +308,19 @@ def test_a_rater_without_an_account_goes_by_its_id(place):
 
 
 @on_either
-def test_gate_and_member_are_one_query_each(inside):
+def test_the_entry_is_the_gate_and_the_newest_instructions(inside):
     store, project, ann = inside
-    for call in (store.projects.gate, store.projects.member):
+    first = store.projects.entry(project, ann)
+    assert (first.gate, first.instructions) == ("open", store.projects.instructions(project).id)
+    new = store.projects.publish(project, "Other words.", (), "L-OLGA").id
+    then = store.projects.entry(project, ann)
+    assert (then.gate, then.instructions) == ("instructions", new)
+
+
+@on_either
+def test_gate_entry_and_member_are_one_query_each(inside):
+    store, project, ann = inside
+    for call in (store.projects.gate, store.projects.entry, store.projects.member):
         assert len(statements_of(store, partial(call, project, ann))) == 1
 
 

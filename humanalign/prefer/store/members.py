@@ -40,6 +40,14 @@ class Member:
     at: float
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What stands between a member and work, and the id of the newest instructions ("": none)."""
+
+    gate: Gate
+    instructions: str
+
+
 def add_member(connection: Connection, project_id: str, rater_id: str, now: float) -> None:
     """Let a rater into a project; one who is in it stays as they are."""
     row = {"project_id": project_id, "rater_id": rater_id, "status": "active", "reason": ""}
@@ -87,8 +95,8 @@ def newest_id(project_id: str) -> Select:
     return rows.order_by(instruction_version.c.number.desc()).limit(1)
 
 
-def gate(connection: Connection, project_id: str, rater_id: str) -> Gate:
-    """What stands between a member and work, in one query. StoreError: the rater is no member.
+def entry(connection: Connection, project_id: str, rater_id: str) -> Entry:
+    """A member's gate and the newest instructions, in one query. StoreError: no member.
 
     A program neither consents nor reads: only its own standing and the project's hold it up.
     """
@@ -103,7 +111,7 @@ def gate(connection: Connection, project_id: str, rater_id: str) -> Gate:
     if row is None:
         require_member(connection, project_id, rater_id)
         raise StoreError(f"the store holds no project '{project_id}'")
-    return _first_obstacle(row)
+    return Entry(_first_obstacle(row), row["newest"] or "")
 
 
 def _first_obstacle(row: RowMapping) -> Gate:

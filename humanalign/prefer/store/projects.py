@@ -20,7 +20,7 @@ from humanalign.prefer.store.asking import project_id_of
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.database import writing
 from humanalign.prefer.store.instructions import Instructions
-from humanalign.prefer.store.members import STANDINGS, Gate, Member, Standing
+from humanalign.prefer.store.members import STANDINGS, Entry, Gate, Member, Standing
 from humanalign.prefer.store.project_rows import (
     KINDS,
     STATUSES,
@@ -41,6 +41,7 @@ from humanalign.prefer.store.schema import criterion, membership, project, rater
 from humanalign.prefer.store.spelling import clean_name, clean_text, folded, one_of, storable
 
 __all__ = [
+    "Entry",
     "Gate",
     "Instructions",
     "Kind",
@@ -274,7 +275,12 @@ class Projects:
     def gate(self, project_id: str, rater_id: str) -> Gate:
         """What stands between a member and work, "open" being nothing. StoreError: no member."""
         with self._engine.connect() as connection:
-            return members.gate(connection, project_id, rater_id)
+            return members.entry(connection, project_id, rater_id).gate
+
+    def entry(self, project_id: str, rater_id: str) -> Entry:
+        """The gate and the newest instructions' id, for what needs both. StoreError: no member."""
+        with self._engine.connect() as connection:
+            return members.entry(connection, project_id, rater_id)
 
     def _audit(
         self, connection: Connection, by: str, action: str, subject: str, detail: Mapping
