@@ -271,6 +271,12 @@ def test_labels_of_unpaired_rows_are_thumbs_and_ratings_off_the_middle():
     ]
 
 
+def test_ratings_of_several_completions_are_pairs_the_higher_rating_chosen():
+    rows = b"".join(export_chunks("preference", [rated("rating", [1, 3, 1])])).splitlines()
+    pairs = [(json.loads(row)["chosen"], json.loads(row)["rejected"]) for row in rows]
+    assert pairs == [("a1", "a0"), ("a1", "a2")]
+
+
 def test_answers_of_another_kind_are_passed_over():
     records = [rated("rating", [1]), *answered(EVERY[:1])]
     assert len(b"".join(export_chunks("groups", records)).splitlines()) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from humanalign.errors import DataError
 from humanalign.prefer.files.exports import export_file
-from humanalign.prefer.files.judgements import Question, records_of
+from humanalign.prefer.files.judgements import Question, asked_as, records_of
 from humanalign.prefer.files.reading import LAYOUTS, read_judgements
 from humanalign.prefer.formats import write_groups
 from humanalign.prefer.pairs import Texts
@@ -137,6 +137,29 @@ def test_two_columns_of_answers_are_work_and_keep_the_name_given(tmp_path):
     )
     assert [each.kind for each in found.questions] == ["ranking"]
     assert {each.sampler.model for each in found.completions} == {"w"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "groups"),
+    [
+        ("ranking", ["abc"]),
+        ("rating", ["abc"]),
+        ("pairwise", ["ab", "ac", "bc"]),
+        ("thumb", ["a", "b", "c"]),
+    ],
+)
+def test_work_is_put_as_questions_of_the_kind_that_is_wanted(tmp_path, kind, groups):
+    work = asked_as(read(tmp_path, {"prompt": "p", "completions": list("abc")}), kind)
+    words = {each.id: each.text for each in work.completions}
+    assert ["".join(words[c] for c in q.completion_ids) for q in work.questions] == groups
+    assert {each.kind for each in work.questions} == {kind}
+
+
+def test_judged_questions_keep_their_kind(tmp_path):
+    found = read(tmp_path, {"prompt": "p", "chosen": "a", "rejected": "b"})
+    assert asked_as(found, "thumb") == found
+    lone = read(tmp_path, {"prompt": "p", "completions": ["a"]})
+    assert asked_as(lone, "ranking") == lone
 
 
 def test_other_names_of_columns_are_mapped(tmp_path):

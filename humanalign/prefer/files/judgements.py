@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Literal
 
 from humanalign.errors import DataError
@@ -178,6 +179,28 @@ def latest(judgements: Iterable[Judgement]) -> list[Judgement]:
         if held is None or held.revision <= each.revision:
             newest[key] = each
     return list(newest.values())
+
+
+def asked_as(work: Judgements, kind: QuestionKind) -> Judgements:
+    """Work that nobody has judged yet, put as questions of another kind.
+
+    A ranking or rating takes the completions of a prompt together, a pairwise choice each two of
+    them, a thumb each by itself. Questions of a single completion are no ranking and stay as they
+    are; files with judgements are returned unchanged.
+    """
+    if work.judgements:
+        return work
+    asked: dict[str, Question] = {}
+    for question in work.questions:
+        ids = question.completion_ids
+        size = {"pairwise": 2, "thumb": 1}.get(kind, len(ids))
+        if kind in RANKED and len(ids) < 2:
+            asked[question.id] = question
+            continue
+        for part in combinations(ids, size):
+            new = Question(kind, question.prompt_id, part, question.criterion)
+            asked[new.id] = new
+    return replace(work, questions=tuple(asked.values()))
 
 
 def records_of(found: Judgements, weights: Mapping[str, float] | None = None) -> Iterator[Record]:
