@@ -17,7 +17,6 @@ from humanalign.prefer.labelers import LabelerReport, labelers
 from humanalign.prefer.pairs import pairs_of, prompt_split
 from humanalign.prefer.store import FeedbackStore
 from humanalign.settings import JudgeConfig, PairsConfig, PreferConfig, ReviseConfig
-from humanalign.tiny.labelers import pool
 from humanalign.types import Ranking, Rater
 from humanalign.verbs.inputs import (
     Progress,
@@ -27,6 +26,7 @@ from humanalign.verbs.inputs import (
     read_prompts,
     sampling_of,
 )
+from humanalign.verbs.simulating import simulate
 
 
 def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapping:
@@ -67,27 +67,6 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
         }
     )
     return run.summary
-
-
-def simulate(store: FeedbackStore, seed: int, progress: Progress = None) -> None:
-    """Let the bundled world's eight labelers answer every open slot, in turns, as people would."""
-    labelers_ = {labeler.id: labeler for labeler in pool(seed)}
-    for name in labelers_:
-        store.add_rater(Rater(name, "rule"))
-    texts = store.texts()
-    waiting, done = list(labelers_), 0
-    while waiting:
-        for name in list(waiting):
-            comparison = store.next(name)
-            if comparison is None:
-                waiting.remove(name)
-                continue
-            answers = {c: texts.answers[c] for c in comparison.completion_ids}
-            ranking = labelers_[name].rank(comparison, texts.prompts[comparison.id], answers)
-            store.rank(ranking, key=f"{name}/{comparison.id}")
-            done += 1
-        if progress:
-            progress(done, max(done + len(waiting), 1))
 
 
 def judge(config: JudgeConfig, place: Path, progress: Progress = None) -> Mapping:

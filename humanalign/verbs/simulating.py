@@ -1,8 +1,8 @@
 """The bundled world's labelers at work: programs that rank through the API, as people do.
 
-They work in rounds, side by side, by a clock of their own: everybody takes a task at the same
-moment and answers after the seconds it takes them, so a simulated day passes in minutes and the
-stored times are those of the labelers, whatever machine this runs on.
+They take turns, each by a clock of its own: a task is answered after the seconds it takes this
+labeler, and the next one is taken in the same request. A simulated day passes in minutes, and the
+stored times are the labelers' own, whatever machine this runs on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.ranks import competition_marks
 from humanalign.prefer.store import FeedbackStore
+from humanalign.prefer.store.assign import LEASE_SECONDS
 from humanalign.tiny.labelers import Labeler, pool
 from humanalign.types import Comparison
 from humanalign.verbs.inputs import Progress
@@ -36,41 +37,53 @@ class Clock:
         return self.now
 
 
+@dataclass
+class Worker:
+    """A labeler, its way in, the task on its desk and what its own clock says."""
+
+    labeler: Labeler
+    client: Client
+    now: float
+    task: Task | None = None
+
+
 def simulate(store: FeedbackStore, seed: int, progress: Progress = None) -> None:
     """Let the bundled world's eight labelers answer every open slot, in turns, as people would."""
-    projects = [each for each in store.projects.all() if each.kind in RANKED]
+    projects = [each.id for each in store.projects.all() if each.kind in RANKED]
     pool_ = pool(seed)
-    clock = Clock(_begin(store, [each.id for each in projects], len(pool_)))
+    clock = Clock(_begin(store, projects, len(pool_)))
     theirs = FeedbackStore(store.url, clock=clock)
     with ExitStack() as stack:
         stack.callback(theirs.close)
         url = stack.enter_context(serving(theirs))
-        at_work = []
+        workers = []
         for labeler in pool_:
-            token = stack.enter_context(_token(theirs, labeler.id, [p.id for p in projects]))
-            at_work.append((labeler, stack.enter_context(Client(url, token))))
-        _rounds(at_work, [each.id for each in projects], clock, progress)
+            token = stack.enter_context(_token(theirs, labeler.id, projects))
+            client = stack.enter_context(Client(url, token))
+            workers.append(Worker(labeler, client, clock.now))
+        for each in workers:
+            each.task = _next(each.client, projects)
+        _turns(workers, projects, clock, progress)
 
 
-def _rounds(
-    waiting: list[tuple[Labeler, Client]], projects: list[str], clock: Clock, progress: Progress
-) -> None:
+def _turns(workers: list[Worker], projects: list[str], clock: Clock, progress: Progress) -> None:
     """One answer of everybody after the other, until nobody has anything left."""
     done = 0
-    while waiting:
-        begun, slowest, still = clock.now, 0.0, []
-        for labeler, client in waiting:
-            clock.now = begun
-            task = _next(client, projects)
-            if task is None:
-                continue
-            clock.now = begun + _answer(labeler, client, task, clock)
-            slowest = max(slowest, clock.now - begun)
-            still.append((labeler, client))
-            done += 1
-        waiting, clock.now = still, begun + slowest
+    while workers := [each for each in workers if each.task is not None]:
+        latest = max(each.now for each in workers)
+        # Who is far ahead waits for the others, or leases would run out between two of them.
+        together = latest - min(each.now for each in workers) < LEASE_SECONDS / 4
+        for each in workers:
+            _answer(each, clock, onward=together)
+            if together:
+                each.task = each.task or _next(each.client, projects)
+        if not together:
+            for each in workers:
+                clock.now = each.now = latest + SLOWEST
+                each.task = _next(each.client, projects)
+        done += len(workers)
         if progress:
-            progress(done, max(done + len(waiting), 1))
+            progress(done, done + sum(each.task is not None for each in workers))
 
 
 def _next(client: Client, projects: list[str]) -> Task | None:
@@ -81,18 +94,22 @@ def _next(client: Client, projects: list[str]) -> Task | None:
     return None
 
 
-def _answer(labeler: Labeler, client: Client, task: Task, clock: Clock) -> float:
-    """Answer after the seconds it takes this labeler, and return them."""
+def _answer(worker: Worker, clock: Clock, *, onward: bool) -> None:
+    """Answer the task after the seconds it takes this labeler; `onward` takes the next one."""
+    task = worker.task
+    assert task is not None  # the caller has left out those without
     letters = {card.completion: card.letter for card in task.cards}
-    comparison = Comparison(task.prompt.id, tuple(letters), task.criterion)
     texts = {card.completion: card.text for card in task.cards}
-    ranking = labeler.rank(comparison, task.prompt, texts)
-    clock.now += ranking.seconds
+    comparison = Comparison(task.prompt.id, tuple(letters), task.criterion)
+    ranking = worker.labeler.rank(comparison, task.prompt, texts)
+    clock.now = worker.now = worker.now + ranking.seconds
     marks = competition_marks(ranking.tiers, ranking.rejected)
-    client.answer(
-        task, {letters[each]: mark for each, mark in marks.items()}, f"{labeler.id}/{task.item}"
-    )
-    return ranking.seconds
+    worker.task = worker.client.answer(
+        task,
+        {letters[each]: mark for each, mark in marks.items()},
+        f"{worker.labeler.id}/{task.item}",
+        onward=onward,
+    ).next
 
 
 def _begin(store: FeedbackStore, projects: list[str], labelers: int) -> float:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from humanalign.errors import StoreError
 from humanalign.prefer.store.accounts import Account
+from humanalign.prefer.store.members import Entry
 from humanalign.web.api.wire import ProjectId
 from humanalign.web.guard import SAFE, bearer, missing, store_of
 
@@ -62,34 +63,29 @@ def visitor(request: Request, project: ProjectId) -> Account:
     """A member of the project or staff; a 404 for anybody else."""
     found = bearer(request)
     if found.role not in ("owner", "reviewer"):
-        _gate(request, project, found)
+        _entry(request, project, found)
     return found
 
 
 def place(request: Request, project: ProjectId) -> Place:
     """A member of the project, whatever stands before their work; a 404 for anybody else."""
     found = bearer(request)
-    _gate(request, project, found)
-    return _place(request, project, found)
+    return _place(request, project, found, _entry(request, project, found))
 
 
 def working(request: Request, project: ProjectId) -> Place:
     """A member whom nothing keeps from work; 403 with what does, a 404 for anybody else."""
     found = bearer(request)
-    gate = _gate(request, project, found)
-    if gate != "open":
-        raise HTTPException(403, BEFORE[gate])
-    return _place(request, project, found)
+    entry = _entry(request, project, found)
+    if entry.gate != "open":
+        raise HTTPException(403, BEFORE[entry.gate])
+    return _place(request, project, found, entry)
 
 
-def _place(request: Request, project: str, account: Account) -> Place:
-    projects = store_of(request).projects
-    return Place(
-        account=account,
-        project=project,
-        criterion=_criterion(request, project),
-        instructions=projects.instructions(project).id,
-    )
+def _place(request: Request, project: str, account: Account, entry: Entry) -> Place:
+    # A project made by `ask` has no instructions before somebody wants them.
+    version = entry.instructions or store_of(request).projects.instructions(project).id
+    return Place(account, project, _criterion(request, project), version)
 
 
 def _criterion(request: Request, project: str) -> str:
@@ -102,9 +98,9 @@ def _criterion(request: Request, project: str) -> str:
     return held.criteria[project]
 
 
-def _gate(request: Request, project: str, account: Account) -> str:
+def _entry(request: Request, project: str, account: Account) -> Entry:
     try:
-        return store_of(request).projects.gate(project, account.rater_id)
+        return store_of(request).projects.entry(project, account.rater_id)
     except StoreError:
         raise missing() from None
 

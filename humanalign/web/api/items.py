@@ -55,6 +55,7 @@ def items(
     request: Request,
     caller: Staff,
     project: ProjectId,
+    *,
     show: Show = "all",
     after: After = 0,
     limit: Limit = 100,

@@ -129,6 +129,7 @@ def consensus(
     caller: Staff,
     project: ProjectId,
     number: Number,
+    *,
     after: After = 0,
     limit: Limit = 100,
 ) -> Said:
@@ -159,6 +160,7 @@ def pairs(
     request: Request,
     caller: Staff,
     project: ProjectId,
+    *,
     version: Annotated[int, Query(ge=0, le=MOST, description="0: the newest.")] = 0,
     ties: Ties = "drop",
     rejects: Rejects = "drop",
@@ -207,6 +209,7 @@ def export(
     caller: Staff,
     project: ProjectId,
     format: Format,
+    *,
     of: Of = "raw",
     split: Split = "",
     container: Container = None,
@@ -215,7 +218,7 @@ def export(
 ) -> Response:
     """A file in one of the formats, streamed: the same that the owner's page gives."""
     del container, ties, rejects  # the page's handler reads them from the address
-    return files.download(request, caller, project, format, of, split)
+    return files.download(request, caller, project, format, of=of, split=split)
 
 
 def _counted(request: Request, project: str) -> tuple[dict, dict | None]:
