@@ -357,17 +357,22 @@ def test_a_request_looks_its_session_up_once(browser: Open, people, site: Site, 
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("secure", [False, True])
-def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(secure: bool, fresh: Site):
-    app = create_app(fresh.store, secure=secure)
-    opened = Browser(app, base_url="https://localhost" if secure else "http://localhost")
-    opened.follow_redirects = False
-    fresh.store.people.create("carol", "labeler", password="four plain words")
-    answer = opened.fill("/sign-in", name="carol", password="four plain words")
-    cookie = next(c for c in answer.headers.get_list("set-cookie") if c.startswith("ha_session="))
-    flags = {part.strip().lower() for part in cookie.split(";")[1:]}
-    assert {"httponly", "samesite=lax", "path=/"} <= flags
-    assert ("secure" in flags) is secure
+def flags(answer, name: str) -> set[str]:
+    """What a cookie that was sent says of itself."""
+    cookie = next(c for c in answer.headers.get_list("set-cookie") if c.startswith(f"{name}="))
+    return {part.strip().lower() for part in cookie.split(";")[1:]}
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(browser: Open, site: Site):
+    site.store.people.create("carol", "labeler", password="four plain words")
+    answer = browser().fill("/sign-in", name="carol", password="four plain words")
+    assert {"httponly", "samesite=lax", "path=/"} <= flags(answer, guard.SESSION)
+
+
+@pytest.mark.parametrize(("secure", "scheme"), [(False, "http"), (True, "http"), (False, "https")])
+def test_cookies_of_a_site_behind_tls_never_travel_without(site: Site, secure: bool, scheme: str):
+    opened = Browser(create_app(site.store, secure=secure), base_url=f"{scheme}://localhost")
+    assert ("secure" in flags(opened.get("/sign-in"), guard.VISIT)) is (secure or scheme == "https")
 
 
 @pytest.mark.parametrize(
