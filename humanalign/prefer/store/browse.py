@@ -19,7 +19,7 @@ from sqlalchemy import (
     and_,
     exists,
     func,
-    not_,
+    or_,
     select,
     true,
 )
@@ -208,12 +208,14 @@ def _only(show: Show) -> ColumnElement[bool]:
     if show == "gold":
         return item.c.gold.is_not(None)
     if show == "unfinished":
-        done = exists().where(
-            assignment.c.item_id == slot.c.item_id,
-            assignment.c.slot == slot.c.number,
-            assignment.c.answered_at.is_not(None),
+        # Nobody took a slot, or whoever did is not done: one step in an index for each item.
+        free = exists().where(
+            slot.c.project_id == item.c.project_id,
+            slot.c.taken.is_(False),
+            slot.c.position == item.c.position,
         )
-        return exists().where(slot.c.item_id == item.c.id, not_(done))
+        begun = select(assignment.c.item_id).where(assignment.c.answered_at.is_(None))
+        return or_(free, item.c.id.in_(begun))
     if show == "skipped":
         return exists().where(flag.c.item_id == item.c.id, flag.c.kind == "skip")
     if show == "flagged":

@@ -100,11 +100,15 @@ def _live(request: Request, project: Project) -> dict:
 
 
 def _left(counts: Counts, pace: Pace) -> float | None:
-    """The seconds that the wanted answers still take at the speed of the last 7 days."""
+    """The seconds that the wanted answers still take at the speed of the last 7 days.
+
+    None where none is wanted or none came.
+    """
     today = datetime.now(UTC).date()
     week = [(today - timedelta(days=n)).isoformat() for n in range(7)]
     given = sum(pace.days.get(day, 0) for day in week)
-    return (counts.slots - counts.filled) / given * 7 * words.DAY if given else None
+    wanted = counts.slots - counts.filled
+    return wanted / given * 7 * words.DAY if given and wanted else None
 
 
 def _headline(seen: Look) -> list[Figure]:
