@@ -207,8 +207,8 @@ RANKING = {
             "tie_share",
             "Ties",
             lambda v: (
-                f"{100 * v:.1f} % of the pairs of usable answers were tied; ties are meant to be few, "
-                "because a tie gives no training pair."
+                f"{100 * v:.1f} % of the pairs of usable answers were tied; ties are meant to be "
+                "few, because a tie gives no training pair."
             ),
             percent=True,
         ),

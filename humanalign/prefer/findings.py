@@ -99,12 +99,13 @@ def _shape(habits: Habits) -> list[tuple[str, str]]:
     if habits.answers < FEWEST_PROMPTS:
         return []
     found = []
-    share, low = habits.position, habits.position_low
     if habits.straight >= HABIT:
-        said = f"gave every card the same mark in {100 * habits.straight:.0f} % of {habits.answers} answers"
+        share = 100 * habits.straight
+        said = f"gave every card the same mark in {share:.0f} % of {habits.answers} answers"
         found.append(("straight line", said))
-    if share is not None and (low or 0) > POSITION and habits.answers >= POSITION_ANSWERS:
-        said = f"{100 * share:.0f} % of the answers follow the order of display"
+    follows, low = habits.position, habits.position_low or 0.0
+    if follows is not None and low > POSITION and habits.answers >= POSITION_ANSWERS:
+        said = f"{100 * follows:.0f} % of the answers follow the order of display"
         found.append(("position", f"{said} (mean tau-b {habits.position_tau:.2f}, chance is 0)"))
     if habits.rejected >= HABIT:
         found.append(("F-heavy", f"marked {100 * habits.rejected:.0f} % of the cards F"))

@@ -92,7 +92,7 @@ def contested_in(marks: Marks, votes: Votes, weights: np.ndarray) -> list[Contes
         Contested(
             item=marks.comparisons[item],
             answers=int(answers[item]),
-            pairs=tuple(_led(votes.units[unit], toward[unit]) for unit in mine.tolist()),
+            pairs=tuple(_led(votes.units[unit], float(toward[unit])) for unit in mine.tolist()),
             lean=round(float(nearest[place]), 9),
             gain=round(float(gains[place]), 9),
         )
