@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, RowMapping, and_, func, select
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select
 
 from humanalign.errors import StoreError, did_you_mean
 from humanalign.prefer.marks import RANKED
@@ -16,6 +16,11 @@ from humanalign.prefer.store.schema import answer, item, membership, rater
 from humanalign.types import Comparison, Ranking, Rater
 
 SAME = ("item_id", "rater_id", "body", "entered", "instructions", "note")
+
+OF_KEY = select(answer).where(answer.c.key == bindparam("key_"))
+LAST = select(func.max(answer.c.revision)).where(
+    answer.c.item_id == bindparam("what"), answer.c.rater_id == bindparam("who")
+)
 
 
 class KeyReused(StoreError):
@@ -51,7 +56,7 @@ def replayed(connection: Connection, row: Mapping) -> RowMapping | None:
 
     KeyReused: it was another answer.
     """
-    held = connection.execute(select(answer).where(answer.c.key == row["key"])).mappings().first()
+    held = connection.execute(OF_KEY, {"key_": row["key"]}).mappings().first()
     if held is not None and any((held[name] or "") != row.get(name, "") for name in SAME):
         raise KeyReused(f"key '{row['key']}' was already used for another answer; send a new key")
     return held
@@ -68,8 +73,7 @@ def append(connection: Connection, row: Mapping, now: float) -> dict:
 
 def last_revision(connection: Connection, item_id: str, rater_id: str) -> int:
     """How often this rater answered this item."""
-    mine = and_(answer.c.item_id == item_id, answer.c.rater_id == rater_id)
-    return connection.execute(select(func.max(answer.c.revision)).where(mine)).scalar() or 0
+    return connection.execute(LAST, {"what": item_id, "who": rater_id}).scalar() or 0
 
 
 def latest(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from humanalign.errors import StoreError
 from humanalign.prefer.display import order
@@ -21,10 +21,82 @@ from humanalign.types import Comparison
 LEASE_SECONDS = 30 * 60.0
 SKIP = "skip"
 
+WHO, WHAT, WHERE = bindparam("who"), bindparam("what"), bindparam("project")
+NUMBER, NOW, UNTIL = bindparam("number_"), bindparam("now"), bindparam("until")
+
+
+def _met(item_id):
+    """Whether the rater judged, skipped or holds the item."""
+    judged = select(answer.c.id).where(answer.c.item_id == item_id, answer.c.rater_id == WHO)
+    skipped = select(flag.c.id).where(
+        flag.c.item_id == item_id, flag.c.rater_id == WHO, flag.c.kind == SKIP
+    )
+    holds = select(assignment.c.slot).where(
+        assignment.c.item_id == item_id, assignment.c.rater_id == WHO
+    )
+    return or_(judged.exists(), skipped.exists(), holds.exists())
+
+
+MINE = and_(assignment.c.item_id == WHAT, assignment.c.rater_id == WHO)
+MINE_OPEN = and_(MINE, assignment.c.answered_at.is_(None))
+THIS_SLOT = and_(slot.c.item_id == WHAT, slot.c.number == NUMBER)
+# Those that a rater holds unanswered, the first of the queue first.
+HELD = (
+    select(assignment.c.item_id)
+    .join(item, item.c.id == assignment.c.item_id)
+    .where(
+        assignment.c.rater_id == WHO,
+        assignment.c.answered_at.is_(None),
+        item.c.project_id == WHERE,
+    )
+    .order_by(item.c.position)
+    .limit(1)
+)
+# The first slot whose holder's lease ran out without an answer.
+LAPSED = (
+    select(assignment.c.item_id, assignment.c.slot.label("number"))
+    .join(item, item.c.id == assignment.c.item_id)
+    .where(
+        assignment.c.answered_at.is_(None),
+        assignment.c.lease_until <= NOW,
+        item.c.project_id == WHERE,
+        ~_met(assignment.c.item_id),
+    )
+    .order_by(item.c.position)
+    .limit(1)
+)
+# The first slot of the queue that nobody holds.
+FREE = (
+    select(slot.c.item_id, slot.c.number)
+    .where(slot.c.project_id == WHERE, slot.c.taken.is_(False), ~_met(slot.c.item_id))
+    .order_by(slot.c.position, slot.c.number)
+    .limit(1)
+)
+GOLD = (
+    select(item.c.id)
+    .where(item.c.project_id == WHERE, item.c.gold.is_not(None), ~_met(item.c.id))
+    .order_by(item.c.position)
+    .limit(1)
+)
+OPEN_SLOT = select(func.min(slot.c.number)).where(slot.c.item_id == WHAT, slot.c.taken.is_(False))
+PLACE_OF = select(assignment.c.slot, assignment.c.answered_at).where(MINE)
+TAKEN_OVER = (
+    update(assignment)
+    .where(assignment.c.item_id == WHAT, assignment.c.slot == NUMBER)
+    .values(rater_id=WHO, lease_until=UNTIL)
+)
+TAKEN = assignment.insert()
+FILLED = update(slot).where(THIS_SLOT).values(taken=bindparam("is_taken"))
+RENEWED = update(assignment).where(MINE_OPEN).values(lease_until=UNTIL)
+ANSWERED = update(assignment).where(MINE).values(answered_at=NOW)
+ASKED = select(item.c.prompt_id, item.c.criterion).where(item.c.id == WHAT)
+
 
 def next_item(connection: Connection, rater_id: str, project_id: str, now: float) -> str | None:
     """Take the first item that this rater has not met; None when nothing is left."""
-    free = _lapsed(connection, rater_id, project_id, now) or _free(connection, rater_id, project_id)
+    sought = {"who": rater_id, "project": project_id}
+    free: Row | None = connection.execute(LAPSED, {**sought, "now": now}).first()
+    free = free or connection.execute(FREE, sought).first()
     if free is None:
         return None
     take(connection, free.item_id, free.number, rater_id, now)
@@ -33,17 +105,7 @@ def next_item(connection: Connection, rater_id: str, project_id: str, now: float
 
 def held_item(connection: Connection, rater_id: str, project_id: str, now: float) -> str | None:
     """The item that this rater holds unanswered, its lease renewed; None without one."""
-    rows = (
-        select(assignment.c.item_id)
-        .join(item, item.c.id == assignment.c.item_id)
-        .where(
-            assignment.c.rater_id == rater_id,
-            assignment.c.answered_at.is_(None),
-            item.c.project_id == project_id,
-        )
-        .order_by(item.c.position)
-    )
-    item_id = connection.execute(rows).scalar()
+    item_id = connection.execute(HELD, {"who": rater_id, "project": project_id}).scalar()
     if item_id is not None:
         renew(connection, item_id, rater_id, now)
     return item_id
@@ -51,10 +113,7 @@ def held_item(connection: Connection, rater_id: str, project_id: str, now: float
 
 def gold_item(connection: Connection, rater_id: str, project_id: str, now: float) -> str | None:
     """Assign this rater a gold item not met yet; gold items take a slot more for each rater."""
-    untouched = select(item.c.id).where(
-        item.c.project_id == project_id, item.c.gold.is_not(None), ~_met(item.c.id, rater_id)
-    )
-    item_id = connection.execute(untouched.order_by(item.c.position).limit(1)).scalar()
+    item_id = connection.execute(GOLD, {"who": rater_id, "project": project_id}).scalar()
     if item_id is None:
         return None
     number = open_slot(connection, item_id)
@@ -71,9 +130,8 @@ def answered_slot(connection: Connection, item_id: str, rater_id: str, now: floa
 
     A rater without a slot takes a free one; where none is left the answer is an extra (None).
     """
-    mine = and_(assignment.c.item_id == item_id, assignment.c.rater_id == rater_id)
-    found = connection.execute(select(assignment.c.slot, assignment.c.answered_at).where(mine))
-    held = found.first()
+    mine = {"what": item_id, "who": rater_id}
+    held = connection.execute(PLACE_OF, mine).first()
     if held is None:
         number = open_slot(connection, item_id)
         if number is None:
@@ -83,7 +141,7 @@ def answered_slot(connection: Connection, item_id: str, rater_id: str, now: floa
         return held.slot
     else:
         number = held.slot
-    connection.execute(update(assignment).where(mine).values(answered_at=now))
+    connection.execute(ANSWERED, {**mine, "now": now})
     return number
 
 
@@ -101,13 +159,13 @@ def add_slots(connection: Connection, wanted: list[tuple[str, int]]) -> None:
 
 def take(connection: Connection, item_id: str, number: int, rater_id: str, now: float) -> None:
     """Give the slot to the rater, whoever let it lapse, and log the order of display."""
-    place = and_(assignment.c.item_id == item_id, assignment.c.slot == number)
-    values = {"rater_id": rater_id, "lease_until": now + LEASE_SECONDS}
-    if connection.execute(update(assignment).where(place).values(**values)).rowcount == 0:
-        values |= {"item_id": item_id, "slot": number}
-        connection.execute(assignment.insert().values(**values))
-        here = and_(slot.c.item_id == item_id, slot.c.number == number)
-        connection.execute(update(slot).where(here).values(taken=True))
+    place = {"what": item_id, "number_": number}
+    until = now + LEASE_SECONDS
+    held = connection.execute(TAKEN_OVER, {**place, "who": rater_id, "until": until})
+    if held.rowcount == 0:
+        row = {"item_id": item_id, "slot": number, "rater_id": rater_id, "lease_until": until}
+        connection.execute(TAKEN, row)
+        connection.execute(FILLED, {**place, "is_taken": True})
     show(connection, item_id, number, rater_id, now)
 
 
@@ -115,8 +173,7 @@ def show(connection: Connection, item_id: str, turn: int, rater_id: str, now: fl
     """Log the order in which this rater sees the item; the first order stays."""
     ids = completion_ids_of(connection, item_id)
     if len(ids) > 1:
-        asked = select(item.c.prompt_id, item.c.criterion).where(item.c.id == item_id)
-        row = connection.execute(asked).one()
+        row = connection.execute(ASKED, {"what": item_id}).one()
         ids = order(Comparison(row.prompt_id, ids, row.criterion), rater_id, turn)
     row = {"item_id": item_id, "rater_id": rater_id, "display": json.dumps(ids), "at": now}
     insert_new(connection, shown, [row])
@@ -124,17 +181,12 @@ def show(connection: Connection, item_id: str, turn: int, rater_id: str, now: fl
 
 def release(connection: Connection, item_id: str, rater_id: str) -> None:
     """Give an unanswered slot back to the queue."""
-    mine = and_(
-        assignment.c.item_id == item_id,
-        assignment.c.rater_id == rater_id,
-        assignment.c.answered_at.is_(None),
-    )
-    number = connection.execute(select(assignment.c.slot).where(mine)).scalar()
-    if number is None:
+    mine = {"what": item_id, "who": rater_id}
+    held = connection.execute(PLACE_OF, mine).first()
+    if held is None or held.answered_at is not None:
         return
-    connection.execute(delete(assignment).where(mine))
-    here = and_(slot.c.item_id == item_id, slot.c.number == number)
-    connection.execute(update(slot).where(here).values(taken=False))
+    connection.execute(delete(assignment).where(MINE_OPEN), mine)
+    connection.execute(FILLED, {"what": item_id, "number_": held.slot, "is_taken": False})
 
 
 def renew(connection: Connection, item_id: str, rater_id: str, now: float) -> float:
@@ -142,13 +194,9 @@ def renew(connection: Connection, item_id: str, rater_id: str, now: float) -> fl
 
     StoreError: the lease ran out and another rater holds the slot, or it was answered.
     """
-    mine = and_(
-        assignment.c.item_id == item_id,
-        assignment.c.rater_id == rater_id,
-        assignment.c.answered_at.is_(None),
-    )
     until = now + LEASE_SECONDS
-    if connection.execute(update(assignment).where(mine).values(lease_until=until)).rowcount == 0:
+    mine = {"what": item_id, "who": rater_id, "until": until}
+    if connection.execute(RENEWED, mine).rowcount == 0:
         raise StoreError(
             f"item '{item_id}' is no longer held for '{rater_id}'; an answer is still kept"
         )
@@ -157,47 +205,4 @@ def renew(connection: Connection, item_id: str, rater_id: str, now: float) -> fl
 
 def open_slot(connection: Connection, item_id: str) -> int | None:
     """The lowest free slot of an item, None where all are taken."""
-    here = and_(slot.c.item_id == item_id, slot.c.taken.is_(False))
-    return connection.execute(select(func.min(slot.c.number)).where(here)).scalar()
-
-
-def _lapsed(connection: Connection, rater_id: str, project_id: str, now: float) -> Row | None:
-    """The first slot whose holder's lease ran out without an answer."""
-    return connection.execute(
-        select(assignment.c.item_id, assignment.c.slot.label("number"))
-        .join(item, item.c.id == assignment.c.item_id)
-        .where(
-            assignment.c.answered_at.is_(None),
-            assignment.c.lease_until <= now,
-            item.c.project_id == project_id,
-            ~_met(assignment.c.item_id, rater_id),
-        )
-        .order_by(item.c.position)
-        .limit(1)
-    ).first()
-
-
-def _free(connection: Connection, rater_id: str, project_id: str) -> Row | None:
-    """The first slot of the queue that nobody holds."""
-    return connection.execute(
-        select(slot.c.item_id, slot.c.number)
-        .where(
-            slot.c.project_id == project_id,
-            slot.c.taken.is_(False),
-            ~_met(slot.c.item_id, rater_id),
-        )
-        .order_by(slot.c.position, slot.c.number)
-        .limit(1)
-    ).first()
-
-
-def _met(item_id, rater_id: str):
-    """Whether the rater judged, skipped or holds the item."""
-    judged = select(answer.c.id).where(answer.c.item_id == item_id, answer.c.rater_id == rater_id)
-    skipped = select(flag.c.id).where(
-        flag.c.item_id == item_id, flag.c.rater_id == rater_id, flag.c.kind == SKIP
-    )
-    holds = select(assignment.c.slot).where(
-        assignment.c.item_id == item_id, assignment.c.rater_id == rater_id
-    )
-    return or_(judged.exists(), skipped.exists(), holds.exists())
+    return connection.execute(OPEN_SLOT, {"what": item_id}).scalar()

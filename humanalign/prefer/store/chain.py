@@ -15,6 +15,7 @@ from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     Connection,
     RowMapping,
+    bindparam,
     select,
     update,
 )
@@ -25,6 +26,13 @@ from humanalign.prefer.store.schema import prompt as prompt_table
 
 # The rows of `chain_head`.
 ANSWERS, AUDIT = 1, 2
+HEAD = select(chain_head).where(chain_head.c.id == bindparam("chain"))
+HEAD_MOVED = (
+    update(chain_head)
+    .where(chain_head.c.id == bindparam("chain"))
+    .values(seq=bindparam("last"), hash=bindparam("digest"))
+)
+NEW_ANSWER, NEW_EVENT = answer.insert(), answer_event.insert()
 
 
 def canonical(content: Mapping) -> str:
@@ -58,14 +66,14 @@ def append_answers(connection: Connection, rows: Sequence[Mapping]) -> None:
 
 def head_of(connection: Connection, chain: int) -> tuple[int, str]:
     """(number, hash) of a chain's last event; (0, "") before the first."""
-    row = connection.execute(select(chain_head).where(chain_head.c.id == chain)).mappings().one()
-    return row["seq"], row["hash"]
+    row = connection.execute(HEAD, {"chain": chain}).one()
+    return row.seq, row.hash
 
 
 def move_head(connection: Connection, chain: int, event: Mapping) -> None:
     """Make `event` the last of its chain."""
-    place = update(chain_head).where(chain_head.c.id == chain)
-    connection.execute(place.values(seq=event["seq"], hash=event["hash"]))
+    values = {"chain": chain, "last": event["seq"], "digest": event["hash"]}
+    connection.execute(HEAD_MOVED, values)
 
 
 def link(seq: int, previous: str, body: str) -> dict:

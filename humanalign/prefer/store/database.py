@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -19,7 +20,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
@@ -37,6 +38,8 @@ IN_LIST = 500
 # Connections kept open by a process; a web worker has 40 threads.
 POOL = {"pool_size": 8, "max_overflow": 32}
 TURNS: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
+
+CHAIN_ENDS = select(chain_head.c.seq).order_by(chain_head.c.id).with_for_update()
 
 T = TypeVar("T")
 
@@ -79,26 +82,33 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def _lock(connection: Connection) -> None:
     if connection.dialect.name != "sqlite":
-        connection.execute(select(chain_head.c.seq).order_by(chain_head.c.id).with_for_update())
+        connection.execute(CHAIN_ENDS)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping]) -> None:
     """Insert the rows whose primary key is not there yet; the others stay as they are."""
     if not rows:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    keys = list(table.primary_key.columns)
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=keys)
-    connection.execute(statement, list(rows))
+    connection.execute(_insert_new(connection.dialect.name, table), list(rows))
 
 
 def put(connection: Connection, table: Table, row: Mapping) -> None:
     """Insert a row, or overwrite the one of the same primary key: for drafts and the like."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(_put(connection.dialect.name, table, tuple(row)), dict(row))
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    made = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    return made.on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
+
+
+@cache
+def _put(dialect: str, table: Table, names: tuple[str, ...]) -> Insert:
+    made = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     keys = [column.name for column in table.primary_key.columns]
-    values = {name: value for name, value in row.items() if name not in keys}
-    statement = dialect.insert(table).values(dict(row))
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
+    values = {name: made.excluded[name] for name in names if name not in keys}
+    return made.on_conflict_do_update(index_elements=keys, set_=values)
 
 
 def in_chunks(values: Iterable[T]) -> Iterator[list[T]]:

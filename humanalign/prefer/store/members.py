@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, RowMapping, Select, and_, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    func,
+    select,
+    update,
+)
 
 from humanalign.errors import StoreError
 from humanalign.prefer.store.accounts import Role
@@ -67,8 +77,8 @@ def find_member(connection: Connection, project_id: str, rater_id: str) -> Membe
     """A rater's membership of a project."""
     if not storable(project_id) or not storable(rater_id):
         return None
-    mine = and_(membership.c.project_id == project_id, membership.c.rater_id == rater_id)
-    row = connection.execute(_members().where(mine)).mappings().first()
+    mine = {"project": project_id, "who": rater_id}
+    row = connection.execute(ONE_MEMBER, mine).mappings().first()
     return Member(**row) if row else None
 
 
@@ -89,7 +99,7 @@ def all_members(connection: Connection, project_id: str) -> list[Member]:
     return [Member(**row) for row in connection.execute(ordered).mappings()]
 
 
-def newest_id(project_id: str) -> Select:
+def newest_id(project_id: str | BindParameter) -> Select:
     """The id of a project's newest instruction version."""
     rows = select(instruction_version.c.id).where(instruction_version.c.project_id == project_id)
     return rows.order_by(instruction_version.c.number.desc()).limit(1)
@@ -102,12 +112,8 @@ def entry(connection: Connection, project_id: str, rater_id: str) -> Entry:
     """
     if not storable(project_id) or not storable(rater_id):
         require_member(connection, project_id, rater_id)
-    state = [project.c.status.label("project_status"), rater.c.kind]
-    newest = newest_id(project_id).scalar_subquery().label("newest")
-    own = (membership.c.status, membership.c.consented_at, membership.c.passed)
-    rows = select(*own, *state, newest).join(project).join(rater, _same_rater())
-    mine = and_(membership.c.project_id == project_id, membership.c.rater_id == rater_id)
-    row = connection.execute(rows.where(mine)).mappings().first()
+    mine = {"project": project_id, "who": rater_id}
+    row = connection.execute(GATE, mine).mappings().first()
     if row is None:
         require_member(connection, project_id, rater_id)
         raise StoreError(f"the store holds no project '{project_id}'")
@@ -136,3 +142,17 @@ def _members() -> Select:
     role = func.coalesce(account.c.role, "program").label("role")
     joined = membership.outerjoin(account, account.c.rater_id == membership.c.rater_id)
     return select(membership, named, role).select_from(joined)
+
+
+def _gates() -> Select:
+    newest = newest_id(WHERE).scalar_subquery().label("newest")
+    state = (project.c.status.label("project_status"), rater.c.kind)
+    own = (membership.c.status, membership.c.consented_at, membership.c.passed)
+    return select(*own, *state, newest).join(project).join(rater, _same_rater())
+
+
+# Asked with every request, so built once.
+WHERE = bindparam("project")
+MINE = and_(membership.c.project_id == WHERE, membership.c.rater_id == bindparam("who"))
+ONE_MEMBER = _members().where(MINE)
+GATE = _gates().where(MINE)

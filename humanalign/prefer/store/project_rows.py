@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import Connection, RowMapping, Select, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, select, update
 
 from humanalign.errors import StoreError
 from humanalign.prefer.defaults import default_definition
@@ -51,8 +51,12 @@ def find_project(connection: Connection, project_id: str) -> Project | None:
     """A project by its id."""
     if not storable(project_id):
         return None
-    row = connection.execute(all_projects().where(project.c.id == project_id)).mappings().first()
+    row = connection.execute(ONE_PROJECT, {"project": project_id}).mappings().first()
     return project_of(row) if row else None
+
+
+# Asked with every request, so built once.
+ONE_PROJECT = all_projects().where(project.c.id == bindparam("project"))
 
 
 def require_project(connection: Connection, project_id: str) -> Project:

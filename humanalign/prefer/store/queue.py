@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, RowMapping, and_, delete, func, select
+from sqlalchemy import Connection, Engine, RowMapping, and_, bindparam, delete, func, select
 
 from humanalign.errors import DataError, StoreError
 from humanalign.prefer.claimed_times import clean_timing
@@ -47,6 +47,21 @@ from humanalign.types import Completion, Prompt
 REASONS = ("unclear", "not my language", "upsetting", "technical", "other")
 NOTE_LIMIT = 4_000
 KEY_LIMIT = 128
+
+# Where an answer stands among all, and the item answered before a place.
+LAST = 1 << 30
+FIRST = and_(answer.c.rater_id == bindparam("who"), answer.c.revision == 1)
+PLACE = select(answer.c.id).where(FIRST, answer.c.item_id == bindparam("what"))
+BEFORE = (
+    select(answer.c.item_id)
+    .join(item, item.c.id == answer.c.item_id)
+    .where(FIRST, item.c.project_id == bindparam("project"), answer.c.id < bindparam("place"))
+    .order_by(answer.c.id.desc())
+    .limit(1)
+)
+NO_DRAFT = delete(draft).where(
+    draft.c.item_id == bindparam("what"), draft.c.rater_id == bindparam("who")
+)
 
 
 @dataclass(frozen=True)
@@ -206,20 +221,10 @@ class Queue:
 
     def before(self, project_id: str, rater_id: str, item_id: str | None = None) -> str | None:
         """The item this rater answered before `item_id` (or last of all), to go back to."""
-        first = and_(answer.c.rater_id == rater_id, answer.c.revision == 1)
-        mine = (
-            select(answer.c.item_id)
-            .join(item, item.c.id == answer.c.item_id)
-            .where(first, item.c.project_id == project_id)
-            .order_by(answer.c.id.desc())
-            .limit(1)
-        )
+        mine = {"project": project_id, "who": rater_id, "what": item_id}
         with self._engine.connect() as connection:
-            if item_id is not None:
-                here = select(answer.c.id).where(first, answer.c.item_id == item_id)
-                place = connection.execute(here).scalar()
-                mine = mine if place is None else mine.where(answer.c.id < place)
-            return connection.execute(mine).scalar()
+            known = item_id is not None and connection.execute(PLACE, mine).scalar()
+            return connection.execute(BEFORE, {**mine, "place": known or LAST}).scalar()
 
     def standing(self, project_id: str, rater_id: str) -> Standing:
         """How many items this rater has answered, can still answer, and skipped."""
@@ -266,5 +271,4 @@ def _receipt(row: Mapping, *, replayed: bool) -> Receipt:
 
 
 def _drop_draft(connection: Connection, item_id: str, rater_id: str) -> None:
-    here = and_(draft.c.item_id == item_id, draft.c.rater_id == rater_id)
-    connection.execute(delete(draft).where(here))
+    connection.execute(NO_DRAFT, {"what": item_id, "who": rater_id})

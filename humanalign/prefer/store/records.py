@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, RowMapping, Table, select
+from sqlalchemy import Connection, Row, RowMapping, Table, bindparam, select
 
 from humanalign.errors import StoreError
 from humanalign.prefer.marks import RANKED
@@ -14,6 +14,12 @@ from humanalign.prefer.store.chain import canonical, sha256
 from humanalign.prefer.store.database import in_chunks
 from humanalign.prefer.store.schema import item, item_completion
 from humanalign.types import Comparison, Completion, Prompt, Ranking, Sampler
+
+PARTS = (
+    select(item_completion.c.completion_id)
+    .where(item_completion.c.item_id == bindparam("what"))
+    .order_by(item_completion.c.number)
+)
 
 
 @dataclass(frozen=True)
@@ -118,9 +124,7 @@ def read_comparisons(connection: Connection, ids: Sequence[str] | None = None) -
 
 def completion_ids_of(connection: Connection, item_id: str) -> tuple[str, ...]:
     """The completions of an item, in the order asked."""
-    part = item_completion.c
-    rows = select(part.completion_id).where(part.item_id == item_id).order_by(part.number)
-    return tuple(connection.execute(rows).scalars())
+    return tuple(connection.execute(PARTS, {"what": item_id}).scalars())
 
 
 def missing_ids(connection: Connection, table: Table, ids: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from humanalign.errors import StoreError
 from humanalign.prefer.store.accounts import Account, account_of, require_living
@@ -14,6 +14,18 @@ from humanalign.prefer.store.schema import account, api_token, session
 
 DAY = 24 * 3600.0
 API_PREFIX = "ha_"
+# Asked with every request, so built once.
+LIVING = account.c.erased_at.is_(None)
+OF_SESSION = (
+    select(account)
+    .join(session, and_(account.c.rater_id == session.c.rater_id, LIVING))
+    .where(session.c.hash == bindparam("digest"), session.c.expires_at > bindparam("now"))
+)
+OF_TOKEN = (
+    select(account)
+    .join(api_token, and_(account.c.rater_id == api_token.c.rater_id, LIVING))
+    .where(api_token.c.hash == bindparam("digest"), api_token.c.revoked_at.is_(None))
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +61,8 @@ def open_session(connection: Connection, rater_id: str, days: float, now: float)
 
 def of_session(connection: Connection, secret: str, now: float) -> Account | None:
     """The account behind a session that has not lapsed: one query by the primary key."""
-    held = and_(session.c.hash == secret_hash(secret), session.c.expires_at > now)
-    mine = and_(account.c.rater_id == session.c.rater_id, account.c.erased_at.is_(None))
-    rows = connection.execute(select(account).join(session, mine).where(held)).mappings()
-    row = rows.first()
+    held = {"digest": secret_hash(secret), "now": now}
+    row = connection.execute(OF_SESSION, held).mappings().first()
     return account_of(row) if row else None
 
 
@@ -80,10 +90,7 @@ def new_token(
 
 def of_token(connection: Connection, secret: str) -> Account | None:
     """The account behind an API token that was not revoked: one query by a unique index."""
-    held = and_(api_token.c.hash == secret_hash(secret), api_token.c.revoked_at.is_(None))
-    mine = and_(account.c.rater_id == api_token.c.rater_id, account.c.erased_at.is_(None))
-    rows = connection.execute(select(account).join(api_token, mine).where(held)).mappings()
-    row = rows.first()
+    row = connection.execute(OF_TOKEN, {"digest": secret_hash(secret)}).mappings().first()
     return account_of(row) if row else None
 
 

@@ -6,7 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and_, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    bindparam,
+    func,
+    select,
+)
 
 from humanalign.errors import StoreError
 from humanalign.prefer.marks import letters_of
@@ -27,6 +36,48 @@ from humanalign.prefer.store.schema import (
 )
 from humanalign.prefer.store.spelling import storable
 from humanalign.types import Prompt
+
+WHO, WHAT, WHERE = bindparam("who"), bindparam("what"), bindparam("project")
+
+
+def count_in_project(table: Table, *conditions: ColumnElement[bool]) -> Select:
+    """How many rows of `table` belong to items that fulfil the conditions."""
+    joined = table.join(item, item.c.id == table.c.item_id)
+    return select(func.count()).select_from(joined).where(*conditions)
+
+
+def _standing() -> Select:
+    here = item.c.project_id == WHERE
+    done = count_in_project(answer, here, answer.c.rater_id == WHO, answer.c.revision == 1)
+    skipped = count_in_project(flag, here, flag.c.rater_id == WHO, flag.c.kind == assign.SKIP)
+    held = count_in_project(
+        assignment, here, assignment.c.rater_id == WHO, assignment.c.answered_at.is_(None)
+    )
+    free = select(func.count()).where(slot.c.project_id == WHERE, slot.c.taken.is_(False))
+    every = select(func.count()).where(item.c.project_id == WHERE)
+    return select(*(each.scalar_subquery() for each in (done, skipped, held, free, every)))
+
+
+STANDING = _standing()
+PROJECT = select(project).where(project.c.id == WHERE)
+PROMPT = select(prompt).where(prompt.c.id == WHAT)
+WORDS = select(completion.c.id, completion.c.text).where(
+    completion.c.id.in_(bindparam("ids", expanding=True))
+)
+SHOWN = (
+    select(item, shown.c.display, shown.c.at, project.c.settings)
+    .join(shown, shown.c.item_id == item.c.id)
+    .join(project, project.c.id == item.c.project_id)
+    .where(item.c.id == WHAT, shown.c.rater_id == WHO)
+)
+NEWEST = (
+    select(answer)
+    .where(answer.c.item_id == WHAT, answer.c.rater_id == WHO)
+    .order_by(answer.c.revision.desc())
+    .limit(1)
+)
+DRAFT = select(draft.c.body).where(draft.c.item_id == WHAT, draft.c.rater_id == WHO)
+LEASE = select(assignment.c.lease_until).where(assign.MINE_OPEN)
 
 
 @dataclass(frozen=True)
@@ -68,31 +119,17 @@ class Standing:
 
 def read_project(connection: Connection, project_id: str) -> RowMapping:
     """A project's row. StoreError: unknown id."""
-    wanted = select(project).where(project.c.id == project_id)
-    row = storable(project_id) and connection.execute(wanted).mappings().first()
+    known = storable(project_id)
+    row = known and connection.execute(PROJECT, {"project": project_id}).mappings().first()
     if not row:
         raise StoreError(f"the store holds no project '{project_id}'; check its id")
     return row
 
 
-def count_in_project(table: Table, *conditions: ColumnElement[bool]) -> Select:
-    """How many rows of `table` belong to items that fulfil the conditions."""
-    joined = table.join(item, item.c.id == table.c.item_id)
-    return select(func.count()).select_from(joined).where(*conditions)
-
-
 def read_shown(connection: Connection, item_id: str, rater_id: str) -> RowMapping:
     """The item with the order in which the rater saw it."""
-    row = storable(item_id) and (
-        connection.execute(
-            select(item, shown.c.display, shown.c.at, project.c.settings)
-            .join(shown, shown.c.item_id == item.c.id)
-            .join(project, project.c.id == item.c.project_id)
-            .where(item.c.id == item_id, shown.c.rater_id == rater_id)
-        )
-        .mappings()
-        .first()
-    )
+    mine = {"what": item_id, "who": rater_id}
+    row = storable(item_id) and connection.execute(SHOWN, mine).mappings().first()
     if not row:
         raise StoreError(f"the store holds no item '{item_id}' for you; ask for the next one")
     return row
@@ -100,18 +137,8 @@ def read_shown(connection: Connection, item_id: str, rater_id: str) -> RowMappin
 
 def read_standing(connection: Connection, project_id: str, rater_id: str) -> Standing:
     """How many items this rater has answered, can still answer, and skipped."""
-    here = item.c.project_id == project_id
-    done = count_in_project(answer, here, answer.c.rater_id == rater_id, answer.c.revision == 1)
-    skipped = count_in_project(flag, here, flag.c.rater_id == rater_id, flag.c.kind == assign.SKIP)
-    held = count_in_project(
-        assignment, here, assignment.c.rater_id == rater_id, assignment.c.answered_at.is_(None)
-    )
-    free = select(func.count()).where(slot.c.project_id == project_id, slot.c.taken.is_(False))
-    every = select(func.count()).where(item.c.project_id == project_id)
-    columns = [each.scalar_subquery() for each in (done, skipped, held, free, every)]
-    answered, left_out, holding, unclaimed, total = tuple(
-        connection.execute(select(*columns)).one()
-    )
+    mine = {"project": project_id, "who": rater_id}
+    answered, left_out, holding, unclaimed, total = tuple(connection.execute(STANDING, mine).one())
     left = min(holding + unclaimed, total - answered - left_out)
     return Standing(answered, max(0, left), left_out)
 
@@ -120,28 +147,20 @@ def read_task(connection: Connection, item_id: str, rater_id: str) -> Task:
     """An item as this rater sees it, with the latest answer and draft. StoreError: never shown."""
     seen = read_shown(connection, item_id, rater_id)
     display = json.loads(seen["display"])
-    words = select(completion.c.id, completion.c.text).where(completion.c.id.in_(display))
-    texts = {row.id: row.text for row in connection.execute(words)}
-    asked = select(prompt).where(prompt.c.id == seen["prompt_id"])
-    mine = and_(answer.c.item_id == item_id, answer.c.rater_id == rater_id)
-    newest = select(answer).where(mine).order_by(answer.c.revision.desc()).limit(1)
-    held = connection.execute(newest).mappings().first()
-    here = and_(draft.c.item_id == item_id, draft.c.rater_id == rater_id)
-    kept = connection.execute(select(draft.c.body).where(here)).scalar()
-    lease = select(assignment.c.lease_until).where(
-        assignment.c.item_id == item_id,
-        assignment.c.rater_id == rater_id,
-        assignment.c.answered_at.is_(None),
-    )
+    texts = {row.id: row.text for row in connection.execute(WORDS, {"ids": display})}
+    mine = {"what": item_id, "who": rater_id}
+    asked = connection.execute(PROMPT, {"what": seen["prompt_id"]}).mappings().one()
+    held = connection.execute(NEWEST, mine).mappings().first()
+    kept = connection.execute(DRAFT, mine).scalar()
     return Task(
         item_id=item_id,
         project_id=seen["project_id"],
         kind=seen["kind"],
-        prompt=prompt_of(connection.execute(asked).mappings().one()),
+        prompt=prompt_of(asked),
         cards=tuple(Card("ABCDEFGHI"[n], each, texts[each]) for n, each in enumerate(display)),
         marks=letters_of(seen["kind"], json.loads(held["body"]), display) if held else {},
         draft=json.loads(kept) if kept else None,
         note=(held["note"] or "") if held else "",
         revision=held["revision"] if held else 0,
-        lease_until=connection.execute(lease).scalar(),
+        lease_until=connection.execute(LEASE, mine).scalar(),
     )
