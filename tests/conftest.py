@@ -85,14 +85,14 @@ def either_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if request.param == "sqlite":
         yield request.param
         return
-    cluster, engine_of = request.getfixturevalue("postgres"), database._engine
+    engine_of, cluster = database._engine, request.getfixturevalue("postgres")
 
     def elsewhere(url: str | Path):
         return engine_of(url if str(url).startswith("postgresql") else cluster.url_of(str(url)))
 
     monkeypatch.setattr(database, "_engine", elsewhere)
     yield request.param
-    cluster.drop_all()
+    cluster.leave()
 
 
 @pytest.fixture(scope="session")

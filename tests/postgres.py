@@ -13,9 +13,11 @@ from pathlib import Path
 
 import psycopg
 
+from humanalign.prefer.store.database import open_database
+
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 # Nothing here outlives the test, so nothing is waited for.
-HASTE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
+HASTE = ("max_connections=200", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
 
 
 def installed() -> bool:
@@ -38,22 +40,36 @@ class Cluster:
         )
         self._run("pg_ctl", "-D", self.data, "-l", self.home / "log", "-o", options, "-w", "start")
         self._made: set[str] = set()
+        self._migrated = False
 
     def url_of(self, name: str) -> str:
         """The URL of the database called after `name`, made the first time."""
         database = "t" + sha256(name.encode()).hexdigest()[:20]
         if database not in self._made:
             with self._connect() as connection:
-                connection.execute(f'CREATE DATABASE "{database}"')
+                connection.execute(f'CREATE DATABASE "{database}" TEMPLATE {self._template()}')
             self._made.add(database)
+        return self._url(database)
+
+    def _template(self) -> str:
+        """The database whose tables every other one starts with: made once, by the migrations."""
+        if not self._migrated:
+            with self._connect() as connection:
+                connection.execute("CREATE DATABASE migrated")
+            open_database(self._url("migrated")).dispose()
+            self._migrated = True
+        return "migrated"
+
+    def _url(self, database: str) -> str:
         return f"postgresql://{self.user}@/{database}?host={self.home}"
 
-    def drop_all(self) -> None:
-        """Drop every database made so far, whoever is still connected."""
+    def leave(self) -> None:
+        """End every connection of the test; its databases go with the server, which is faster."""
         with self._connect() as connection:
-            for database in self._made:
-                connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
-        self._made.clear()
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname LIKE 't%'"
+            )
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")

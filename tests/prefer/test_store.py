@@ -68,7 +68,7 @@ def test_what_was_ranked_is_what_the_store_holds_and_every_export_says(tmp_path,
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     # Each example opens a store of its own in the database that the fixture chose.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
