@@ -18,6 +18,7 @@ from humanalign.prefer.store.queue import Submission
 from humanalign.types import Prompt, Ranking, Rater
 from prefer.stores import Clock
 
+on_both = pytest.mark.usefixtures("either_database")
 TEXTS = (("Red.", "Green.", "Blue."), ("One.", "Two."), ("Up.", "Down."), ("Hot.", "Cold."))
 
 
@@ -59,6 +60,7 @@ def again(site: Site, item_id: str, rater: str) -> None:
     site.store.queue.submit(Submission(item_id, rater, marks, key=key, revision=task.revision))
 
 
+@on_both
 def test_counts_say_what_is_done_held_and_put_aside(site):
     ann, ben, eve = (site.labeler, site.hired("Ben"), site.hired("Eve"))
     for who in (ann, ben, eve):
@@ -81,6 +83,7 @@ def test_a_change_of_mind_is_one_answer_with_a_new_number(site):
     assert (counts.answers, counts.last) == (1, 2)
 
 
+@on_both
 def test_a_lease_that_ran_out_is_nobodys_and_its_slot_still_waits(site):
     site.store.queue.next(site.project.id, site.labeler.rater_id)
     held = figures(site).held(site.project.id)
@@ -97,6 +100,7 @@ def test_another_projects_answers_are_not_counted(site):
     assert figures(site).pace(other.id)[1] == {}
 
 
+@on_both
 def test_the_pace_prefers_the_seconds_that_the_page_measured(site):
     clock_of(site).now = 5 * 86_400.0 - 1
     task = site.store.queue.next(site.project.id, site.labeler.rater_id)
@@ -110,6 +114,7 @@ def test_the_pace_prefers_the_seconds_that_the_page_measured(site):
     assert labelers[site.labeler.rater_id].seconds == 12.5
 
 
+@on_both
 def test_pages_by_key_show_every_item_once_in_either_direction(site):
     items = figures(site).items
     seen, after = [], 0
@@ -122,6 +127,7 @@ def test_pages_by_key_show_every_item_once_in_either_direction(site):
     assert [row.id for row in newest + rest] == site.items[::-1]
 
 
+@on_both
 def test_a_list_keeps_only_what_was_asked_for(site):
     ann, ben, eve = (site.labeler, site.hired("Ben"), site.hired("Eve"))
     done = {answer(site, who.rater_id) for who in (ann, ben, eve)}
@@ -135,6 +141,7 @@ def test_a_list_keeps_only_what_was_asked_for(site):
     assert items.count(site.project.id, "unfinished") == 3
 
 
+@on_both
 def test_an_item_shows_every_revision_and_the_order_in_which_it_was_seen(site):
     rater = site.labeler.rater_id
     item_id = answer(site, rater, note="hard to say")
@@ -154,6 +161,7 @@ def test_an_item_of_another_project_is_unknown_here(site):
         figures(site).items.item(other.id, site.items[0])
 
 
+@on_both
 def test_what_an_excluded_labeler_said_is_left_out_until_they_are_back(site):
     ann, ben = site.labeler.rater_id, site.hired("Ben").rater_id
     answer(site, ann)
@@ -224,6 +232,7 @@ def test_the_digest_covers_every_row_of_the_version(site):
     assert {json.loads(body)["item"] for body in bodies} == set(site.items)
 
 
+@on_both
 def test_the_same_answers_in_another_store_and_order_give_the_same_digest(site, tmp_path):
     some_answers(site)
     backwards = [Prompt(f"Prompt number {n}") for n in (4, 3, 2, 1)]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Browser, Open
-from workplace import Site, make_site
+from workplace import Site, make_site, served
 
 from humanalign.prefer.ranks import competition_marks
 from humanalign.prefer.store.people import Account
@@ -353,6 +353,41 @@ def test_the_live_figures_are_those_of_the_store(fresh, boss):
     seen = boss.get(f"{home(fresh)}/live").json()
     assert (seen["filled"], seen["held"], seen["last"]) == ("0", "1", 0)
     assert "ann" in seen["queue"]
+
+
+@pytest.mark.slow
+def test_every_page_is_accessible_fits_a_phone_and_breaks_no_policy(site, people, chromium):
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    faults: list[str] = []
+
+    def note(said) -> None:
+        faults.append(said.text)
+
+    with served(site.store) as address, sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width, scheme in ((320, "light"), (1280, "dark")):
+            context = browser.new_context(
+                viewport={"width": width, "height": 800}, color_scheme=scheme
+            )
+            cookie = {"name": SESSION, "value": site.token(people["owner"]), "url": address}
+            context.add_cookies([cookie])
+            page = context.new_page()
+            page.on("console", note)
+            for path in [*addresses(site), "/owner/new", *(home(site) + e for e in FOR_OWNERS)]:
+                if path.endswith("/live"):
+                    continue
+                page.goto(address + path)
+                wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+                found = [
+                    f"{path} {width}: {each['id']} {each['nodes'][0]['html'][:90]}"
+                    for each in Axe().run(page).response["violations"]
+                    if each["impact"] in ("serious", "critical")
+                ]
+                faults += found + [f"{path} {width}: wider than the window"] * wide
+        browser.close()
+    assert faults == []
 
 
 def test_numbers_read_as_people_write_them():

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from humanalign.errors import DataError, HumanalignError
-from humanalign.prefer.files.judgements import Judgements, Question
+from humanalign.prefer.files.judgements import Judgements, Question, asked_as
 from humanalign.prefer.files.reading import LAYOUTS, read_judgements
 from humanalign.prefer.files.uploads import LIMITS, read_upload
 from humanalign.prefer.marks import RANKED
@@ -132,7 +132,8 @@ def _store(request: Request, by: str, project: Project, form: FormData) -> None:
 
 def _read(path: Path, filename: str, project: Project, layout: str) -> Judgements:
     with path.open("rb") as stream, read_upload(stream, filename) as upload:
-        found = read_judgements(upload, layout=layout or None, criterion=project.criterion)
+        read = read_judgements(upload, layout=layout or None, criterion=project.criterion)
+    found = asked_as(read, project.kind)
     return replace(found, questions=tuple(_fitted(each, project) for each in found.questions))
 
 
