@@ -224,6 +224,7 @@ def test_a_short_password_is_refused(fresh):
         "/me/password", form="/me", current=PASSWORD, new="nine char"
     )
     assert wrong_fields(answer.text) == ["new"]
+    assert "Use at least 10 characters." in answer.text
 
 
 def test_my_data_holds_my_answers_and_nobody_elses(fresh):

@@ -406,6 +406,10 @@ def test_a_link_in_markdown_tells_its_target_nothing():
     )
 
 
+def test_a_picture_in_markdown_becomes_a_link_that_the_reader_may_follow():
+    assert '<a href="https://b.example/x.png"' in str(markdown("![plan](https://b.example/x.png)"))
+
+
 def test_headings_of_instructions_stay_below_that_of_the_page():
     assert str(markdown("# A\n\n###### B")) == "<h2>A</h2>\n<h6>B</h6>\n"
 
