@@ -193,11 +193,15 @@ class Client:
             after = said["next"]
 
     def export(self, project: str, format: str, path: Path | str, *, of: str = "raw") -> Path:
-        """Stream an export into a file; `of` is "raw" or a consensus version's number."""
+        """Stream an export into a file; `of` is "raw" or a consensus version's number.
+
+        The file's ending names the container: .jsonl, .csv, .parquet, .jsonl.gz ...
+        """
         target = Path(path)
         part = target.with_name(target.name + ".part")
         address = f"/projects/{project}/exports/{format}"
-        query = {"of": of, "container": "".join(target.suffixes[-2:])}
+        ends = target.suffixes[-2 if target.suffix == ".gz" else -1 :]
+        query = {"of": of, "container": "".join(ends)}
         with self._http.stream("GET", address, params=query) as response:
             if response.status_code != 200:
                 response.read()
