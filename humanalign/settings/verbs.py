@@ -46,7 +46,7 @@ class CollectConfig(ReadsPrompts, Samples):
 class LabelConfig(Settings):
     store: str = Field(default="feedback.db", description="feedback store: file or database URL")
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 is everyone")
-    port: Count = Field(default=8000, description="0 takes a free one")
+    port: Count = Field(default=8000, le=65535, description="0 takes a free one")
     workers: Positive = Field(default=1, description="server processes")
     names: list[str] = Field(default=[], description="host names people use; checked if given")
     https: bool = Field(default=False, description="people come through a TLS proxy")
@@ -88,11 +88,21 @@ class ReviseConfig(ReadsPrompts, Samples):
 class PairsConfig(Settings):
     store: str | None = Field(default="feedback.db", description="rankings to turn into pairs")
     pairs: str | None = Field(default=None, description="or a pairs file to convert")
-    out: str = Field(description="file to write; the suffix says jsonl, csv or parquet")
+    out: str | None = Field(
+        default=None, description="file to write; the suffix says jsonl, csv or parquet"
+    )
     format: str = Field(
-        default="preference", description="preference, conversation, hh or unpaired"
+        default="preference",
+        description="preference, conversation, hh, unpaired; or an export of docs/formats.md",
     )
     consensus: Literal["borda", "kemeny", "bradley-terry", "none"] = "borda"
+    judgements: str | None = Field(
+        default=None, description="a file of judgements, or of answers to judge, to take in"
+    )
+    project: str | None = Field(default=None, description="the labelling project meant")
+    layout: str | None = Field(default=None, description="of judgements; null: by its columns")
+    criterion: str | None = Field(default=None, description="of judgements; null: the file's")
+    overlap: Count = Field(default=0, description="raters an item that is taken in; 0: as it is")
 
 
 class RewardConfig(Settings):

@@ -1,4 +1,4 @@
-"""The verbs around judgements: prefer, judge, revise and pairs."""
+"""The verbs around judgements: prefer, judge and revise."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from humanalign.align.methods import load_policy
 from humanalign.errors import ConfigError, StoreError
 from humanalign.prefer.consensus import Consensus, consensus
 from humanalign.prefer.constitution import Principle, load_constitution
-from humanalign.prefer.formats import read_pairs, write_pairs
 from humanalign.prefer.judge import judge as judge_comparisons
 from humanalign.prefer.judge import revise as revise_drafts
 from humanalign.prefer.labelers import LabelerReport, labelers
 from humanalign.prefer.pairs import pairs_of, prompt_split
-from humanalign.prefer.store import FeedbackStore
-from humanalign.settings import JudgeConfig, PairsConfig, PreferConfig, ReviseConfig
+from humanalign.settings import JudgeConfig, PreferConfig, ReviseConfig
 from humanalign.types import Ranking, Rater
 from humanalign.verbs.inputs import (
     Progress,
@@ -26,6 +24,7 @@ from humanalign.verbs.inputs import (
     read_prompts,
     sampling_of,
 )
+from humanalign.verbs.labelling import existing
 from humanalign.verbs.simulating import simulate
 
 
@@ -34,7 +33,7 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
     run = begun("prefer", config, place)
     if run and run.finished:
         return run.summary
-    store = _existing(config.store)
+    store = existing(config.store)
     if config.raters == "simulated":
         simulate(store, config.seed, progress)
     rankings = store.rankings()
@@ -74,7 +73,7 @@ def judge(config: JudgeConfig, place: Path, progress: Progress = None) -> Mappin
     run = begun("judge", config, place)
     if run and run.finished:
         return run.summary
-    store = _existing(config.store)
+    store = existing(config.store)
     comparisons = store.comparisons()
     if not comparisons:
         raise StoreError(f"{config.store} holds no comparisons; run `humanalign collect` first")
@@ -122,27 +121,6 @@ def revise(config: ReviseConfig, place: Path, progress: Progress = None) -> Mapp
     changed = sum(r["draft"] != r["final"] for r in rows)
     run.finish({"prompts": len(rows), "changed": changed, "empty_left_out": _empty(kept)})
     return run.summary
-
-
-def pairs(config: PairsConfig, place: Path, progress: Progress = None) -> Mapping:
-    """Export the store's rankings as pairs, or convert a pairs file to another layout."""
-    del place, progress
-    if config.pairs:
-        found = read_pairs(config.pairs)
-    else:
-        if not config.store:
-            raise ConfigError("give store=FILE to export, or pairs=FILE to convert")
-        found = _existing(config.store).pairs(consensus=config.consensus)
-    path = write_pairs(found, config.out, format=config.format)
-    return {"pairs": len(found), "file": str(path)}
-
-
-def _existing(name: str) -> FeedbackStore:
-    """A store to read from: a file that is not there is a mistake, not an empty store."""
-    file = name.removeprefix("sqlite:///")
-    if "://" not in file and not Path(file).exists():
-        raise StoreError(f"feedback store {name} does not exist; check store=, or collect first")
-    return FeedbackStore(name)
 
 
 def _principles(path: str | None, name: str | None) -> tuple[Principle, ...]:

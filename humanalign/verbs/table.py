@@ -33,9 +33,7 @@ VERBS = {
     "collect": Verb(
         "Sample completions into the feedback store.", "verbs.answering:collect", "Collect", LOOP
     ),
-    "label": Verb(
-        "The app in which people rank answers.", "verbs.labelling:label", "Label", LOOP
-    ),
+    "label": Verb("The app in which people rank answers.", "verbs.labelling:label", "Label", LOOP),
     "prefer": Verb(
         "Rankings -> labeler quality -> consensus -> pairs.", "verbs.judging:prefer", "Prefer", LOOP
     ),
@@ -78,7 +76,9 @@ VERBS = {
         "RUN",
         "tiny-instruct",
     ),
-    "pairs": Verb("Export and convert preference pairs.", "verbs.judging:pairs", "Pairs", KEEP),
+    "pairs": Verb(
+        "Export, convert and take in judgements.", "verbs.labelling:pairs", "Pairs", KEEP
+    ),
     "score": Verb(
         "Apply a reward model to pairs or answers.", "verbs.keeping:score", "Score", KEEP, "RUN"
     ),
