@@ -236,6 +236,23 @@ def test_soft_ties_and_losing_f_marks_are_pairs_when_asked_for():
     ]
 
 
+def test_argilla_ranks_every_option_and_f_last():
+    [record] = answered([(3, (frozenset({1}),), {0, 2})])
+    row = json.loads(b"".join(export_chunks("argilla", [record])))
+    [response] = row["responses"]
+    ranks = {each["value"]: each["rank"] for each in response["values"]["ranking"]["value"]}
+    assert ranks == {"response-1": 2, "response-2": 1, "response-3": 2}
+    assert response["values"]["unusable"] == {"value": ["response-1", "response-3"]}
+
+
+def test_label_studio_keeps_f_in_a_bucket_of_its_own():
+    [record] = answered([(3, (frozenset({1}),), {0, 2})])
+    row = json.loads(b"".join(export_chunks("label-studio", [record])))
+    [result] = row["annotations"][0]["result"]
+    a, b, c = record.question.completion_ids
+    assert result["value"]["ranker"] == {"F": [a, c], "1": [b]}
+
+
 def rated(kind, marks, scale=3):
     prompt = Prompt("p")
     answers = [Completion(prompt.id, f"a{k}", Sampler("m")) for k in range(len(marks))]

@@ -67,6 +67,10 @@ def test_oasst_has_212_groups_of_ranked_replies(shared):
     assert len(groups) == 212
     assert sorted(ranked) == sorted([text.removeprefix(" ") for text in group] for group in groups)
     assert all(len(tier) == 1 for r in found.rankings() for tier in r.tiers)
+    # A reply further down is judged with all that was said before it.
+    deep = [each.text for each in found.prompts if each.text.startswith("\n\nHuman:")]
+    assert {each.count("\n\nAssistant:") for each in deep} >= {2}
+    assert all(each.endswith("\n\nAssistant:") for each in deep)
     assert found.left_out == (f"Left out: replies without a rank beside ranked ones ({lone}).",)
 
 
