@@ -248,7 +248,7 @@ def test_argilla_ranks_every_option_and_f_last():
 def test_label_studio_keeps_f_in_a_bucket_of_its_own():
     [record] = answered([(3, (frozenset({1}),), {0, 2})])
     row = json.loads(b"".join(export_chunks("label-studio", [record])))
-    [result] = row["annotations"][0]["result"]
+    result, _note = row["annotations"][0]["result"]
     a, b, c = record.question.completion_ids
     assert result["value"]["ranker"] == {"F": [a, c], "1": [b]}
 
