@@ -582,3 +582,15 @@ def test_a_phone_shows_everything_without_sideways_scrolling(workplace, kind):
     boxes = [box.bounding_box() for box in page.locator(".option, #submit, .more:visible").all()]
     assert all(box["width"] >= 24 and box["height"] >= 24 for box in boxes)
     assert serious(page) == []
+
+
+@pytest.mark.parametrize("size", [(320, 640), (1024, 700), (1366, 800), (1920, 1000)])
+def test_nothing_moves_while_one_ranks(workplace, size):
+    work = workplace(texts=[["w", "x", "y", "z"]], size=size)
+    page = work.open()
+    heights = """() => [...document.querySelectorAll('.answer, .finish')].map(
+        (place) => place.getBoundingClientRect().height)"""
+    before = page.evaluate(heights)
+    for key in "1==f":
+        page.keyboard.press(key)
+        assert page.evaluate(heights) == before
