@@ -11,10 +11,21 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, RowMapping, and_, bindparam, delete, func, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RowMapping,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from humanalign.errors import DataError, StoreError
 from humanalign.prefer.claimed_times import clean_timing
+from humanalign.prefer.files.judgements import check_marks
 from humanalign.prefer.marks import body_of, letters_of
 from humanalign.prefer.ranks import Mark
 from humanalign.prefer.store import answers, assign
@@ -22,7 +33,12 @@ from humanalign.prefer.store.asking import Item, add_items
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import canonical
 from humanalign.prefer.store.database import insert_new, put, writing
-from humanalign.prefer.store.records import completion_row, prompt_row, require_ids
+from humanalign.prefer.store.records import (
+    completion_ids_of,
+    completion_row,
+    prompt_row,
+    require_ids,
+)
 from humanalign.prefer.store.schema import (
     answer,
     completion,
@@ -146,6 +162,21 @@ class Queue:
             detail = {"items": len(ids), "overlap": overlap, "opened": opened - before}
             append_audit(connection, self._clock(), by, "raise overlap", "items", detail)
             return opened - before
+
+    def set_gold(self, item_id: str, marks: Mapping[str, Mark] | None, by: str) -> None:
+        """Say which marks an item should get, by completion id; None makes it ordinary again.
+
+        DataError: a completion without a mark, or a mark that is none.
+        """
+        with writing(self._engine) as connection:
+            require_ids(connection, item, [item_id])
+            row = connection.execute(select(item).where(item.c.id == item_id)).mappings().one()
+            scale = json.loads(read_project(connection, row["project_id"])["settings"])
+            ids = completion_ids_of(connection, item_id)
+            kept = marks and canonical(check_marks(row["kind"], marks, ids, scale.get("scale", 3)))
+            connection.execute(update(item).where(item.c.id == item_id).values(gold=kept or None))
+            detail = {"gold": bool(kept)}
+            append_audit(connection, self._clock(), by, "gold", f"item:{item_id}", detail)
 
     def next(self, project_id: str, rater_id: str) -> Task | None:
         """What this rater should judge now, held for half an hour; None when nothing is left.

@@ -9,6 +9,7 @@ from humanalign.web.owner import (
     audit,
     consensus,
     exports,
+    gold,
     imports,
     instructions,
     invites,
@@ -24,7 +25,7 @@ from humanalign.web.owner import (
 
 router = APIRouter(include_in_schema=False)
 # The fixed addresses come before /owner/{project}.
-for module in (projects, people, tokens, audit, overview, labelers, items, statistics, consensus):
+for module in (projects, people, tokens, audit, overview, labelers, items, gold, statistics):
     router.include_router(module.router)
-for module in (exports, imports, instructions, settings, invites):
+for module in (consensus, exports, imports, instructions, settings, invites):
     router.include_router(module.router)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,6 +17,8 @@ from humanalign.web.owner.overview import names_of
 from humanalign.web.owner.pages import Submitted, back, project_of, show, text_of
 
 router = APIRouter()
+
+ROWS_A_PIECE = 500
 
 METHODS = (
     (
@@ -69,9 +72,9 @@ def download(request: Request, _viewer: Staff, project: str, number: int) -> Res
     return StreamingResponse(_lines(rows), media_type="application/x-ndjson", headers=headers)
 
 
-def _lines(rows: list[Consensus]) -> Iterator[bytes]:
-    for start in range(0, len(rows), 500):
-        yield "".join(_line(each) + "\n" for each in rows[start : start + 500]).encode()
+def _lines(rows: Iterator[Consensus]) -> Iterator[bytes]:
+    while page := list(islice(rows, ROWS_A_PIECE)):
+        yield "".join(_line(each) + "\n" for each in page).encode()
 
 
 def _line(agreed: Consensus) -> str:

@@ -38,6 +38,7 @@ def download(
     _viewer: Staff,
     project: str,
     name: str,
+    *,
     of: str = "raw",
     split: str = "",
 ) -> Response:

@@ -23,6 +23,7 @@ from humanalign.web.render import markdown
 router = APIRouter()
 
 MOST_QUESTIONS, MOST_OPTIONS = 8, 5
+PLACES = tuple(str(place) for place in range(MOST_OPTIONS))
 # Empty questions that the form offers beyond those there are.
 SPARE = 1
 
@@ -108,7 +109,7 @@ def _drafts(form: FormData) -> list[Draft]:
     for n in range(MOST_QUESTIONS):
         options = tuple(text_of(form, f"q{n}-{k}") for k in range(MOST_OPTIONS))
         answer = text_of(form, f"q{n}-answer", "0")
-        chosen = int(answer) if answer.isdecimal() and int(answer) < MOST_OPTIONS else 0
+        chosen = int(answer) if answer in PLACES else 0
         draft = Draft(text_of(form, f"q{n}"), options, chosen, text_of(form, f"q{n}-why"))
         if draft.text or any(options) or draft.why:
             drafts.append(draft)

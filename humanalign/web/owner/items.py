@@ -149,6 +149,7 @@ def item(request: Request, _viewer: Staff, project: str, item: str) -> Response:
             "consensus": agreed,
             "lean": next((each.lean for each in contested if each.item == item), None),
             "names": names_of(request),
+            "allowed": _allowed(found, len(detail.completions)),
         },
     )
 
@@ -160,6 +161,13 @@ def ask_two_more(request: Request, viewer: OwnerViewer, project: str, item: str)
     detail = store.figures.items.item(project, item)
     store.queue.raise_overlap([item], detail.overlap + 2, viewer.rater_id)
     return back(f"/owner/{project}/items/{item}", "more")
+
+
+def _allowed(project: Project, cards: int) -> list[Mark]:
+    """The marks that a card of this project can have."""
+    if project.kind in RANKED:
+        return [*range(1, cards + 1), "F"]
+    return ["up", "down"] if project.kind == "thumb" else [*range(1, project.settings.scale + 1)]
 
 
 def _wanted(text: str) -> Shows:

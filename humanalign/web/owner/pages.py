@@ -33,6 +33,8 @@ DONE = {
     "exclude": "The labeler is excluded. Their answers stay and no longer count.",
     "reinstate": "The labeler is back.",
     "more": "More labelers are asked.",
+    "gold": "This is a gold item now. Labelers meet it between the others.",
+    "ungold": "This is an ordinary item again.",
     "none": "No item needs more labelers now.",
     "consensus": "The version is made.",
     "imported": "The file is stored.",
