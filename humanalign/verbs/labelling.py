@@ -11,7 +11,7 @@ from pathlib import Path
 
 from humanalign.errors import ConfigError, StoreError, did_you_mean
 from humanalign.prefer.files.exports import EXPORTS, export_file
-from humanalign.prefer.files.judgements import Judgements
+from humanalign.prefer.files.judgements import Judgements, asked_as
 from humanalign.prefer.files.reading import read_judgements
 from humanalign.prefer.formats import WRITERS, read_pairs, write_pairs
 from humanalign.prefer.store import FeedbackStore
@@ -84,6 +84,7 @@ def _take_in(config: PairsConfig) -> Mapping:
     found = read_judgements(file, layout=config.layout, criterion=config.criterion)
     store = FeedbackStore(_store_of(config))
     project = _project(store, found, config.project or Path(file).name.split(".")[0])
+    found = asked_as(found, project.kind)
     taken = store.take_in(project.id, found, overlap=config.overlap, by="command line")
     return {"project": project.name, "layout": found.layout, **asdict(taken)} | (
         {"left out": list(found.left_out)} if found.left_out else {}
