@@ -49,6 +49,16 @@ def test_the_order_of_rows_is_no_matter_for_the_mean_and_the_number_of_prompts()
     assert (result.value, result.n, result.higher_is_better) == (2.0, 2, False)
 
 
+def test_very_many_clusters_of_few_kinds_have_the_normal_interval_too():
+    rng = np.random.default_rng(8)
+    values = rng.integers(0, 3, size=(4000, 2)) / 2
+    clusters = np.repeat(np.arange(4000), 2).tolist()
+    result = mean_interval(values.ravel().tolist(), clusters, metric="m")
+    half = 1.96 * values.mean(1).std() / 4000**0.5
+    assert result.ci_high - result.value == pytest.approx(half, rel=0.05)
+    assert result.value - result.ci_low == pytest.approx(half, rel=0.05)
+
+
 @pytest.mark.slow
 def test_95_percent_of_the_intervals_hold_the_truth():
     rng = np.random.default_rng(6)

@@ -27,15 +27,19 @@ class Sums:
     """A coefficient as a formula over sums.
 
     `rows` [C, d] holds each comparison's part of the d sums; `formula` takes sums [..., d] to
-    values [...], nan where undefined. `n` of the comparisons have a part in it.
+    values [...], nan where undefined. `n` of the comparisons have a part in it. A `reason` says
+    why the whole is undefined although the formula gives a number.
     """
 
     rows: np.ndarray
     formula: Callable[[np.ndarray], np.ndarray]
     n: int
+    reason: str = ""
 
     def value(self) -> float:
         """The coefficient over all comparisons, nan where it is undefined."""
+        if self.reason:
+            return float("nan")
         return float(self.formula(self.rows.sum(0))) if len(self.rows) else float("nan")
 
 

@@ -46,7 +46,7 @@ def alpha_of(units: Units, values: np.ndarray, level: Level) -> Sums:
     pairs = counts[:, :, None] * counts[:, None, :] * weights[:, None, None]
     place = np.arange(counts.shape[1])
     pairs[:, place, place] -= counts * weights[:, None]
-    parts = np.concatenate([pairs.reshape(len(counts), -1), counts], axis=1)
+    parts = np.concatenate([pairs.reshape(len(counts), counts.shape[1] ** 2), counts], axis=1)
     rows = _by_cluster(parts, clusters, units.size)
     return Sums(rows, partial(alpha, values=values, level=level), len(np.unique(clusters)))
 
@@ -76,7 +76,10 @@ def gwet_of(units: Units, weights: np.ndarray) -> Sums:
     agreed = (counts * (counts @ weights - 1)).sum(1) * paired / pairs
     shares = counts / total[:, None]
     rows = _by_cluster(np.column_stack([agreed, paired, shares]), clusters, units.size)
-    return Sums(rows, partial(gwet, weights=weights), len(np.unique(clusters[paired])))
+    n = len(np.unique(clusters[paired]))
+    # A formula of one value alone would call it full agreement.
+    alike = "every mark is the same" if n and (counts.sum(0) > 0).sum() == 1 else ""
+    return Sums(rows, partial(gwet, weights=weights), n, alike)
 
 
 def gwet(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:

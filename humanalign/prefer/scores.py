@@ -96,6 +96,8 @@ def _flows(rows: Sequence[Sequence[int]], weights: np.ndarray, prior: float) -> 
 
 def _stationary(flows: np.ndarray) -> np.ndarray:
     """The stationary distribution of a chain in continuous time, with a mean of 1."""
+    if not len(flows):
+        return np.zeros(0)
     generator = flows.copy()
     np.fill_diagonal(generator, 0.0)
     np.fill_diagonal(generator, -generator.sum(1))
@@ -104,7 +106,7 @@ def _stationary(flows: np.ndarray) -> np.ndarray:
     system[-1] = 1.0
     right = np.zeros(len(system))
     right[-1] = len(system)
-    return np.linalg.solve(system, right) if len(system) else right
+    return np.linalg.solve(system, right)
 
 
 def _check_connected(names: Sequence[str], rows: Sequence[Sequence[int]]) -> None:

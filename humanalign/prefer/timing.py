@@ -72,8 +72,8 @@ def _median_interval(ordered: np.ndarray) -> tuple[float | None, float | None]:
     if n < 6:
         return None, None
     reach = 1.96 * n**0.5 / 2
-    low, high = int(np.floor(n / 2 - reach)), int(np.ceil(n / 2 + reach))
-    return float(ordered[max(low, 0)]), float(ordered[min(high, n - 1)])
+    low = max(int(np.floor(n / 2 - reach)), 0)
+    return float(ordered[low]), float(ordered[n - 1 - low])
 
 
 def _names(marks: Marks) -> list[tuple[str, str]]:

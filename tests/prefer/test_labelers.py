@@ -20,15 +20,22 @@ def reports(kinds, per_labeler, seed):
 
 def test_a_reversed_labeler_is_named_by_twelve_prompts_and_told_why():
     found = [r for seed in range(20) for r in reports(BAD, 12, seed) if "reversed" in r.id]
-    assert sum(r.flagged for r in found) >= 19
+    assert sum(r.flagged for r in found) == 20
     named = [r.reason for r in found if r.flagged]
     assert sum("may have misread the instructions" in reason for reason in named) >= 18
     assert all(r.weight == 0 for r in found if r.flagged)
 
 
-def test_a_random_labeler_is_named_by_fifty_prompts():
-    found = [r for seed in range(10) for r in reports(BAD, 50, seed) if "random" in r.id]
-    assert sum(r.flagged for r in found) >= 0.8 * len(found)
+@pytest.mark.parametrize(("prompts", "share"), [(30, 0.85), (50, 0.95)])
+def test_a_random_labeler_is_mostly_named_by_thirty_prompts_and_by_fifty(prompts, share):
+    found = [r for seed in range(20) for r in reports(BAD, prompts, seed) if "random" in r.id]
+    assert sum(r.flagged for r in found) >= share * len(found)
+
+
+def test_honest_labelers_beside_poor_ones_are_not_flagged():
+    found = [r for n in (12, 30) for seed in range(20) for r in reports(BAD, n, seed)]
+    honest = [r for r in found if "good" in r.id]
+    assert sum(r.flagged for r in honest) <= 0.01 * len(honest)
 
 
 def test_honest_labelers_are_not_flagged():
