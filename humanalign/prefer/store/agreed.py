@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, RowMapping, and_, func, select
@@ -18,7 +18,7 @@ from humanalign.prefer.consensus import Consensus, consensus
 from humanalign.prefer.labelers import weights_of
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import canonical
-from humanalign.prefer.store.database import writing
+from humanalign.prefer.store.database import in_chunks, writing
 from humanalign.prefer.store.material import rankings_of
 from humanalign.prefer.store.schema import consensus_row, consensus_version, item
 from humanalign.types import Ranking
@@ -90,16 +90,24 @@ class Agreed:
 
         StoreError: the project holds no version of that number.
         """
+        return list(self.stream(project_id, number))
+
+    def stream(self, project_id: str, number: int) -> Iterator[Consensus]:
+        """The same with one page in memory. StoreError, at once: no version of that number."""
         self.version(project_id, number)
+        return self._pages(project_id, number)
+
+    def part(self, project_id: str, number: int, item_ids: Sequence[str]) -> dict[str, Consensus]:
+        """What a version says about these items; those it does not speak of are left out."""
         here = and_(consensus_row.c.project_id == project_id, consensus_row.c.number == number)
-        wanted = (
-            select(consensus_row.c.item_id, consensus_row.c.body)
-            .join(item, item.c.id == consensus_row.c.item_id)
-            .where(here)
-            .order_by(item.c.position)
-        )
+        found: dict[str, Consensus] = {}
         with self._engine.connect() as connection:
-            return [_consensus(row.item_id, row.body) for row in connection.execute(wanted)]
+            for chunk in in_chunks(item_ids):
+                wanted = select(consensus_row.c.item_id, consensus_row.c.body)
+                wanted = wanted.where(here, consensus_row.c.item_id.in_(chunk))
+                for row in connection.execute(wanted):
+                    found[row.item_id] = _consensus(row.item_id, row.body)
+        return {each: found[each] for each in item_ids if each in found}
 
     def of_item(self, project_id: str, item_id: str) -> tuple[int, Ranking] | None:
         """(version, ranking) for an item by the newest version; None where it has none."""
@@ -116,6 +124,20 @@ class Agreed:
         if number is None or body is None:
             return None
         return number, _consensus(item_id, body).ranking
+
+    def _pages(self, project_id: str, number: int) -> Iterator[Consensus]:
+        last: int | None = 0
+        while last is not None:
+            wanted = (
+                select(item.c.id, item.c.position)
+                .where(item.c.project_id == project_id, item.c.position > last)
+                .order_by(item.c.position)
+                .limit(BATCH)
+            )
+            with self._engine.connect() as connection:
+                rows = connection.execute(wanted).all()
+            yield from self.part(project_id, number, [row.id for row in rows]).values()
+            last = rows[-1].position if rows else None
 
     def _store(self, values: Mapping, rows: list[dict], by: str) -> ConsensusVersion:
         project_id = values["project_id"]

@@ -67,7 +67,7 @@ def make(request: Request, viewer: OwnerViewer, project: str, form: Submitted) -
 def download(request: Request, _viewer: Staff, project: str, number: int) -> Response:
     """One version, an item a line. StoreError (a 404): no such version."""
     found = project_of(request, project)
-    rows = store_of(request).agreed.rows(found.id, min(number, 2**31 - 1))
+    rows = store_of(request).agreed.stream(found.id, min(number, 2**31 - 1))
     headers = {"Content-Disposition": f'attachment; filename="consensus-{found.id}-{number}.jsonl"'}
     return StreamingResponse(_lines(rows), media_type="application/x-ndjson", headers=headers)
 
