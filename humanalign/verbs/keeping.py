@@ -89,13 +89,14 @@ def runs(config: ListConfig, place: Path, progress: Progress = None) -> Mapping:
 def init(config: InitConfig, place: Path, progress: Progress = None) -> Mapping:
     """A project folder to start from; files that are there are left alone."""
     from humanalign.prefer.constitution import DEFAULT
+    from humanalign.prefer.defaults import default_instructions
 
     del config, progress
     if str(place) in ("", "."):
         raise ConfigError("name the folder to make: humanalign init DIR")
     files = {
         "prompts.jsonl": '{"prompt": "Summarize the following conversation. ... Summary:"}\n',
-        "instructions.md": INSTRUCTIONS,
+        "instructions.md": default_instructions("helpful", "ranking")[0],
         "constitution.yaml": DEFAULT.read_text(encoding="utf-8"),
         "align.yaml": ALIGN,
     }
@@ -128,16 +129,6 @@ def _card(run_id: str, record: Mapping) -> str:
         f"{record['versions']['humanalign']}, seed {record['seed']}.\n\n```yaml\n{summary}```\n"
     )
 
-
-INSTRUCTIONS = """# What to do
-
-Read the prompt, then every answer. Rank the answers from best (1) to worst.
-
-- Judge by the criterion shown above the answers, not by length or style.
-- Give two answers the same rank only when you really cannot choose.
-- Mark an answer F when it is nonsense, confusing or beside the point.
-- Check facts where you can: a fluent answer may still be wrong.
-"""
 
 ALIGN = """# humanalign align align.yaml reward=run:runs/reward
 method: ppo
