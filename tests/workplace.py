@@ -91,7 +91,7 @@ def make_site(
     )
     asked = prompts or [Prompt(f"Prompt number {n}") for n in range(1, len(texts) + 1)]
     made = [
-        [Completion(prompt.id, text, Sampler(f"secret-{n}", seed=900 + n)) for n, text in row]
+        [Completion(prompt.id, text, Sampler(f"secret-{n}", seed=918273640 + n)) for n, text in row]
         for prompt, row in zip(asked, map(enumerate, texts), strict=True)
     ]
     items = [
