@@ -5,8 +5,11 @@ SCHEMATHESIS_EXAMPLES=1000 sends a thousand requests to every operation instead 
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +39,43 @@ CHECKS = [
     status_code_conformance,
     content_type_conformance,
 ]
+ITEM = "/api/v1/projects/{project}/items/{item}"
+# A body that each operation takes; {} for those without one.
+ITEMS = [{"prompt": "Name a tree", "completions": [{"text": "Oak"}, {"text": "Fig", "model": "m"}]}]
+TURN = {"role": "user", "content": "Name a tree"}
+QUIZ = [{"text": "Which?", "options": ["This", "That"], "answer": 0, "why": "So it is."}]
+TIMING = {"active": 3.5, "dwell": {"A": 1.5}, "changes": 2}
+MARKS = {"A": 1, "B": 2, "C": "F"}
+BODIES: dict[tuple[str, str], dict] = {
+    ("post", "/api/v1/projects"): {
+        "name": "New",
+        "kind": "rating",
+        "criterion": "brief",
+        "definition": "It is short.",
+        "settings": {"overlap": 2, "warning": "Rude words"},
+        "instructions": {"text": "Rate.", "quiz": QUIZ},
+    },
+    ("put", "/api/v1/projects/{project}/settings"): {"overlap": 2, "pass_mark": 0.5},
+    ("put", "/api/v1/projects/{project}/status"): {"status": "open"},
+    ("put", "/api/v1/criteria/{name}"): {"definition": "It helps."},
+    ("post", "/api/v1/projects/{project}/instructions"): {"text": "Rank.", "quiz": QUIZ},
+    ("post", "/api/v1/projects/{project}/items"): {
+        "items": [
+            {**ITEMS[0], "messages": [TURN], "reference": "Oak", "source": "s", "gold": [1, 2]}
+        ],
+        "overlap": 2,
+    },
+    ("post", "/api/v1/raters"): {"name": "model-9", "kind": "model"},
+    ("post", "/api/v1/tokens"): {"name": "nightly", "rater": "rule-2"},
+    ("post", "/api/v1/invites"): {"role": "labeler", "note": "for Ann", "hours": 24},
+    ("put", "/api/v1/projects/{project}/members/{rater}"): {"status": "paused", "reason": "fast"},
+    ("post", "/api/v1/projects/{project}/members/{rater}/ask-again"): {"reason": "reversed"},
+    ("post", "/api/v1/projects/{project}/consensus"): {"method": "kemeny"},
+    ("post", ITEM + "/answers"): {"key": "k", "marks": MARKS, "note": "n", "timing": TIMING},
+    ("put", ITEM + "/draft"): {"marks": {"A": 1}, "note": "n", "revision": 0, "timing": TIMING},
+    ("post", ITEM + "/skip"): {"reason": "unclear", "note": "n"},
+}
+SEEN: Counter[int] = Counter()
 DOCUMENT = create_app(cast(FeedbackStore, None)).openapi()
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
 
@@ -78,8 +118,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, st
 
 
 @pytest.fixture(scope="module")
-def app() -> Any:
-    return create_app(cast(FeedbackStore, None), hosts=["*"])
+def app() -> Iterator[Any]:
+    yield create_app(cast(FeedbackStore, None), hosts=["*"])
+    # The figures of a long run: pytest -s shows them.
+    print(f"\n{SEEN.total():,} generated requests to {len(OPERATIONS)} operations: {dict(SEEN)}")
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +167,67 @@ def test_every_body_takes_nothing_that_it_does_not_name():
     assert [m["title"] for m in models if m.get("additionalProperties") is not False] == []
 
 
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.usefixtures("served")
+def test_every_operation_answers_as_its_document_says(
+    schema: Any, filled: tuple, path: str, method: str
+):
+    case = case_of(schema, filled, path, method, BODIES.get((method, path)))
+    response = case.call(headers=bearer(filled, path))
+    assert response.status_code in (200, 201), response.text
+    case.validate_response(response, checks=CHECKS)
+
+
+@pytest.mark.parametrize(("method", "path"), list(BODIES))
+@pytest.mark.usefixtures("served")
+def test_a_text_or_number_that_no_database_holds_is_refused(
+    schema: Any, filled: tuple, path: str, method: str
+):
+    headers = bearer(filled, path) | {"Content-Type": "application/json"}
+
+    def answered(body: Any) -> int:
+        case = case_of(schema, filled, path, method, None)
+        return case.call(headers=headers, data=json.dumps(body).encode()).status_code
+
+    bad = {place: answered(body) for place, body in poisoned(BODIES[method, path])}
+    assert {place: status for place, status in bad.items() if status != 422} == {}
+    assert answered(BODIES[method, path]) in (200, 201)
+
+
+def poisoned(body: Any) -> Iterator[tuple[str, Any]]:
+    """The body with one leaf at a time made what databases and JSON have no place for."""
+    if isinstance(body, dict):
+        for name, value in body.items():
+            yield from ((f"{name}.{at}", {**body, name: bad}) for at, bad in poisoned(value))
+    elif isinstance(body, list):
+        for number, value in enumerate(body):
+            for at, bad in poisoned(value):
+                yield f"{number}.{at}", [*body[:number], bad, *body[number + 1 :]]
+    elif isinstance(body, str):
+        yield from (
+            ("zero", f"{body}\0"),
+            ("half", f"{body}\ud800"),
+            ("long", body + "x" * 300_000),
+        )
+    else:
+        yield from (("huge", 10**30), ("nan", float("nan")), ("low", -(10**30)))
+
+
+def case_of(schema: Any, filled: tuple, path: str, method: str, body: dict | None) -> Any:
+    """A request to the operation, about what the filled store holds."""
+    names = re.findall(r"{(\w+)}", path)
+    here = {name: filled[2].get(name, "helpful") for name in names}
+    operation = schema[path][method.upper()]
+    if body is None:
+        return operation.Case(path_parameters=here)
+    return operation.Case(path_parameters=here, body=body, media_type="application/json")
+
+
+def bearer(filled: tuple, path: str) -> dict[str, str]:
+    whose = "program" if path.startswith(ITEM + "/") or path.endswith("/next") else "owner"
+    return {"Authorization": f"Bearer {filled[1][whose]}"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 @pytest.mark.usefixtures("served")
@@ -162,6 +265,7 @@ def attack(operation: Any, mode: Any, examples: int, tokens: list[str], ids: dic
             here = {name: value for name, value in ids.items() if name in case.path_parameters}
             case.path_parameters.update(here)
         response = case.call(headers={"Authorization": f"Bearer {token}"})
+        SEEN[response.status_code] += 1
         case.validate_response(response, checks=CHECKS)
 
     cast(Callable[[], None], sent)()

@@ -154,13 +154,19 @@ def project_told(request: Request, found: Project, caller: Account) -> dict:
         "kind": found.kind,
         "criterion": found.criterion,
         "definition": found.definition,
-        "settings": asdict(found.settings),
+        "settings": _settings_told(found, caller),
         "status": found.status,
         "at": found.at,
         "gate": store.projects.gate(found.id, rater_id) if member else None,
         "done": standing.done if standing else None,
         "open": standing.open if standing else None,
     }
+
+
+def _settings_told(found: Project, caller: Account) -> dict:
+    """The settings; only staff are told how often a gold item comes, or it would be no test."""
+    said = asdict(found.settings)
+    return said if caller.role in STAFF else {**said, "gold_every": None}
 
 
 def _settings(sent: Settings) -> ProjectSettings:
