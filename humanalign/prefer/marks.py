@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from humanalign.errors import DataError
-from humanalign.prefer.ranks import Mark, competition_marks, parse_marks
+from humanalign.prefer.ranks import Mark, competition_marks, is_whole, parse_marks
 
 LETTERS = "ABCDEFGHI"
 RANKED = ("ranking", "pairwise")
@@ -60,12 +60,12 @@ def _check_cards(marks: Mapping[str, Mark], cards: str) -> None:
 
 def _thumb(mark: Mark) -> bool:
     if mark not in THUMBS:
-        raise DataError(f"card A: expected up or down, got {mark!r}")
+        raise DataError(f"card A: expected up or down, got {mark!r:.60}")
     return THUMBS[str(mark)]
 
 
 def _rating(card: str, mark: Mark, scale: int) -> int:
     text = "" if isinstance(mark, bool) else str(mark).strip()
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= scale):
-        raise DataError(f"card {card}: expected a rating from 1 to {scale}, got {mark!r}")
+    if not (is_whole(text) and 1 <= int(text) <= scale):
+        raise DataError(f"card {card}: expected a rating from 1 to {scale}, got {mark!r:.60}")
     return int(text)

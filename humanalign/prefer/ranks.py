@@ -47,6 +47,11 @@ def _mark(card: str, mark: Mark | None, cards: int) -> int | None:
     text = "" if isinstance(mark, bool) else str(mark).strip()
     if text.upper() == "F":
         return None
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= cards):
-        raise DataError(f"card {card}: expected a rank from 1 to {cards} or F, got {mark!r}")
+    if not (is_whole(text) and 1 <= int(text) <= cards):
+        raise DataError(f"card {card}: expected a rank from 1 to {cards} or F, got {mark!r:.60}")
     return int(text)
+
+
+def is_whole(text: str) -> bool:
+    """Whether a mark is a plain number that `int` reads, which refuses thousands of digits."""
+    return text.isascii() and text.isdigit() and len(text) < 10

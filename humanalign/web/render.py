@@ -29,6 +29,8 @@ CLEANER = nh3.Cleaner(
 )
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 MARKDOWN.disable("image")
+# Some texts take a second for so many characters; longer ones are shown as they are.
+LONGEST = 100_000
 
 
 def _environment() -> Environment:
@@ -90,6 +92,8 @@ def theme_of(request: Request) -> str:
 @lru_cache(maxsize=512)
 def markdown(text: str) -> Markup:
     """Markdown as HTML: no raw HTML, no images, links that leak nothing; h1 becomes h2."""
+    if len(text) > LONGEST:
+        return Markup("<pre>{}</pre>").format(text)
     tokens = MARKDOWN.parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):

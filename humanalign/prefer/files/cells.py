@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 from humanalign.errors import DataError
 
+YEAR_10_000 = 253_402_300_800.0
+
 
 def present(row: Mapping, name: str) -> object:
     """The cell, or None where it is missing or empty."""
@@ -41,7 +43,7 @@ def number(row: Mapping, name: str, default: float = 0.0) -> float:
         return default
     try:
         found = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"{name}: expected a number, got {value!r:.60}") from None
     if not abs(found) < float("inf"):
         raise DataError(f"{name}: expected a finite number, got {value!r:.60}")
@@ -63,15 +65,24 @@ def text(row: Mapping, name: str, default: str = "") -> str:
 
 
 def moment(row: Mapping, name: str) -> float | None:
-    """A time as seconds since 1970: a number, or ISO 8601 (UTC where it names no zone)."""
+    """A time as seconds since 1970: a number, or ISO 8601 (UTC where it names no zone).
+
+    DataError: it is neither, or no time that a calendar of ours can show.
+    """
     value = present(row, name)
-    if value is None or isinstance(value, int | float):
-        return None if value is None else float(value)
+    if value is None:
+        return None
     try:
-        found = datetime.fromisoformat(str(value))
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
-        return number(row, name)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        found = None
+    if found is None:
+        at = number(row, name)
+    else:
+        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    if not 0 <= at < YEAR_10_000:
+        raise DataError(f"{name}: expected a time between 1970 and 9999, got {value!r:.60}")
+    return at
 
 
 def iso(at: float | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,8 @@ from humanalign.prefer.files.judgements import (
 )
 from humanalign.prefer.ranks import Mark
 from humanalign.types import Completion, Prompt, Rater, RaterKind, Sampler
+
+LONGEST_RATER = 128
 
 
 class Gathering:
@@ -42,7 +45,12 @@ class Gathering:
         return self.known_prompt(Prompt(plain("prompt", text), tuple(messages)))
 
     def known_prompt(self, prompt: Prompt) -> Prompt:
-        """The prompt, or the one of the same words that is there already."""
+        """The prompt, or the one of the same words that is there. DataError: as `prompt`."""
+        for role, content in prompt.messages:
+            plain("messages", role)
+            plain("messages", content)
+        for each in (prompt.source, *prompt.fields, *prompt.fields.values()):
+            plain("source and fields", each)
         return self._prompts.setdefault(prompt.id, prompt)
 
     def completions(
@@ -63,7 +71,12 @@ class Gathering:
         return tuple(ids)
 
     def known_completion(self, completion: Completion) -> str:
-        """Keep a completion, once; return its id."""
+        """Keep a completion, once; return its id. DataError: a sampler that no store can hold."""
+        by = completion.sampler
+        plain("model", by.model)
+        plain("run", by.run)
+        if not (abs(by.seed) < 2**63 and math.isfinite(by.temperature)):
+            raise DataError(f"seed or temperature: out of range, got {by.seed}, {by.temperature}")
         return self._completions.setdefault(completion.id, completion).id
 
     def ask(
@@ -79,7 +92,7 @@ class Gathering:
             raise DataError(
                 f"has {len(completion_ids)} completions; a {kind} takes {least} to {MOST}"
             )
-        by = str(criterion) if criterion else self.criterion
+        by = plain("criterion", str(criterion) if criterion else self.criterion)
         question = Question(kind, prompt.id, completion_ids, by)
         return self._questions.setdefault(question.id, question)
 
@@ -101,6 +114,8 @@ class Gathering:
         An answer by the same rater again is the next revision. DataError: what `check_marks` says.
         """
         named = None if rater in (None, "") else plain("rater", str(rater))
+        if named and len(named) > LONGEST_RATER:
+            raise DataError(f"rater: expected at most {LONGEST_RATER} characters, got {len(named)}")
         self._given[question.id, named] += 1
         count = self._given[question.id, named]
         rater_id = named or f"vote-{count}"
@@ -111,8 +126,8 @@ class Gathering:
                 rater_id=rater_id,
                 marks=check_marks(question.kind, marks, question.completion_ids, self.scale),
                 seconds=seconds,
-                instructions=instructions,
-                note=note,
+                instructions=plain("instructions", instructions),
+                note=plain("note", note),
                 at=at,
                 revision=revision or (count if named else 1),
             )

@@ -19,7 +19,7 @@ from typing import Literal
 from humanalign.errors import DataError
 from humanalign.prefer.consensus import Consensus
 from humanalign.prefer.pairs import Texts
-from humanalign.prefer.ranks import Mark, competition_marks, parse_marks
+from humanalign.prefer.ranks import Mark, competition_marks, is_whole, parse_marks
 from humanalign.types import (
     Comparison,
     Completion,
@@ -277,8 +277,8 @@ def _mark(kind: QuestionKind, mark: Mark | None, scale: int) -> Mark:
     text = "" if isinstance(mark, bool) or mark is None else str(mark).strip().lower()
     if kind == "thumb":
         if text not in ("up", "down"):
-            raise DataError(f"expected a thumb, up or down, got {mark!r}")
+            raise DataError(f"expected a thumb, up or down, got {mark!r:.60}")
         return text
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= scale):
-        raise DataError(f"expected a rating from 1 to {scale}, got {mark!r}")
+    if not (is_whole(text) and 1 <= int(text) <= scale):
+        raise DataError(f"expected a rating from 1 to {scale}, got {mark!r:.60}")
     return int(text)

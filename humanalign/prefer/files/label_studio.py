@@ -103,6 +103,8 @@ def _marks(
 def _named(result: Mapping, ids: Mapping[str, str]) -> str:
     """The completion that a result is about: `to_name` where it names one, else the last."""
     name = str(result.get("to_name"))
+    if not ids:
+        raise DataError("data: holds no text to judge beside the prompt")
     return ids[name] if name in ids else list(ids.values())[-1]
 
 

@@ -254,7 +254,8 @@ class Queue:
         """The item this rater answered before `item_id` (or last of all), to go back to."""
         mine = {"project": project_id, "who": rater_id, "what": item_id}
         with self._engine.connect() as connection:
-            known = item_id is not None and connection.execute(PLACE, mine).scalar()
+            asked = item_id is not None and storable(item_id)
+            known = asked and connection.execute(PLACE, mine).scalar()
             return connection.execute(BEFORE, {**mine, "place": known or LAST}).scalar()
 
     def standing(self, project_id: str, rater_id: str) -> Standing:

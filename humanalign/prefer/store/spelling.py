@@ -10,6 +10,9 @@ from humanalign.errors import StoreError, did_you_mean
 
 Word = TypeVar("Word", bound=str)
 NAME_LENGTH = 64
+# Composing takes time in the square of the length, and strangers choose it; no name is longer,
+# however its accents are spelled.
+SPELLED_LENGTH = 8 * NAME_LENGTH
 # Joiners: Persian and several scripts of India need them inside a word; they cannot be seen, so
 # they do not tell two names apart.
 JOINERS = "\u200c\u200d"
@@ -20,7 +23,8 @@ def clean_name(name: str, what: str = "name") -> str:
 
     StoreError: nothing left, longer than 64 characters, or a character that cannot be seen.
     """
-    trimmed = unicodedata.normalize("NFC", name).strip() if storable(name) else name
+    whole = len(name) <= SPELLED_LENGTH and storable(name)
+    trimmed = unicodedata.normalize("NFC", name).strip() if whole else name
     if not 1 <= len(trimmed) <= NAME_LENGTH:
         raise StoreError(
             f"{what}: expected 1 to {NAME_LENGTH} characters, got {len(trimmed)}; choose another"
@@ -36,7 +40,7 @@ def clean_name(name: str, what: str = "name") -> str:
 
 def folded(name: str) -> str:
     """The form by which two names are one: without case, joiners and runs of blanks."""
-    plain = unicodedata.normalize("NFC", name.casefold()).translate(
+    plain = unicodedata.normalize("NFC", name[:SPELLED_LENGTH].casefold()).translate(
         dict.fromkeys(map(ord, JOINERS))
     )
     return " ".join(plain.split())

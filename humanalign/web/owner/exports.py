@@ -73,7 +73,7 @@ def _records(request: Request, project_id: str, export: Export, of: str) -> Iter
     store = store_of(request)
     if of == "raw":
         return store.records(project_id, revisions=export.revisions)
-    if not of.isdecimal() or len(of) > 9:
+    if not (of.isascii() and of.isdecimal()) or len(of) > 9:
         raise DataError(f"of: expected raw or the number of a consensus version, got '{of}'")
     store.agreed.version(project_id, int(of))
     return store.consensus_records(project_id, int(of))
