@@ -24,6 +24,8 @@ Role = Literal["owner", "reviewer", "labeler", "program"]
 ROLES: tuple[Role, ...] = get_args(Role)
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,4})?")
 ABOUT_ENTRIES, ABOUT_LENGTH = 20, 500
+# What an erased account is called, before its rater id.
+ERASED = "erased-"
 # No i, l, o, u: pseudonyms are read aloud and typed.
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -72,6 +74,8 @@ def prepare(
     if (fit == "program") == (kind == "human"):
         expected = "rule or model" if fit == "program" else "human"
         raise StoreError(f"kind: a {fit} is of kind {expected}, not {kind}; give that kind")
+    if folded(name).startswith(ERASED):
+        raise StoreError(f"name: one cannot begin with '{ERASED}'; choose another")
     return NewAccount(
         name=clean_name(name),
         role=fit,

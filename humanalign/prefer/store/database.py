@@ -6,11 +6,12 @@ queue at the start of a transaction instead of failing with "database is locked"
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -132,11 +133,18 @@ def _engine(url: str | Path) -> Engine:
         raise StoreError(f"{url}: is not a usable database URL ({error})") from None
     if parsed.database in (None, "", ":memory:"):
         raise StoreError(f"{url}: a feedback store needs a file; give its path")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    _make_private(Path(parsed.database))
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, **POOL)
     event.listen(engine, "connect", _tune_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Begin a new store as a file that only its owner reads: SQLite gives its log the same mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # it is there already, or SQLite says what is wrong with the place
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _psycopg(url: URL) -> URL:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, select, update
 from humanalign.errors import StoreError
 from humanalign.prefer.store import passwords, sessions, throttle
 from humanalign.prefer.store.accounts import (
+    ERASED,
     Account,
     Role,
     account_of,
@@ -224,7 +225,7 @@ def _living_owners(connection: Connection) -> int:
 
 
 def _forget(connection: Connection, found: Account, now: float) -> None:
-    mine, gone = found.rater_id, f"erased-{found.rater_id}"
+    mine, gone = found.rater_id, f"{ERASED}{found.rater_id}"
     blank = {"name": gone, "folded": folded(gone), "password": "", "about": "{}"}
     values = {**blank, "language": "en", "erased_at": now}
     connection.execute(update(account).where(account.c.rater_id == mine).values(**values))

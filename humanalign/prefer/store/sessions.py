@@ -10,10 +10,13 @@ from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from humanalign.errors import StoreError
 from humanalign.prefer.store.accounts import Account, account_of, require_living
+from humanalign.prefer.store.database import IN_LIST
 from humanalign.prefer.store.schema import account, api_token, session
 
 DAY = 24 * 3600.0
 API_PREFIX = "ha_"
+# Browsers that one account is signed in on at once; one more ends the oldest.
+MOST_SESSIONS = 50
 # Asked with every request, so built once.
 LIVING = account.c.erased_at.is_(None)
 OF_SESSION = (
@@ -53,6 +56,10 @@ def open_session(connection: Connection, rater_id: str, days: float, now: float)
     """Store a session of this account and return its secret; lapsed ones are swept out."""
     require_living(connection, rater_id)
     connection.execute(delete(session).where(session.c.expires_at <= now))
+    mine = select(session.c.hash).where(session.c.rater_id == rater_id)
+    newest_first = mine.order_by(session.c.at.desc(), session.c.hash).offset(MOST_SESSIONS - 1)
+    surplus = list(connection.execute(newest_first.limit(IN_LIST)).scalars())
+    connection.execute(delete(session).where(session.c.hash.in_(surplus)))
     secret = new_secret()
     row = {"hash": secret_hash(secret), "rater_id": rater_id, "at": now}
     connection.execute(session.insert(), {**row, "expires_at": now + days * DAY})

@@ -54,6 +54,7 @@ def charge(connection: Connection, key: str, free: int, now: float) -> None:
     failures = check(connection, key, now) + 1
     over = min(failures - free + 1, 32)
     wait = min(2.0**over, LONGEST_WAIT) if over > 0 else 0.0
+    connection.execute(delete(throttle).where(throttle.c.until < now - FORGOTTEN_AFTER))
     insert_new(connection, throttle, [{"key": key, "failures": 0, "until": now}])
     values = {"failures": failures, "until": now + wait}
     connection.execute(update(throttle).where(throttle.c.key == key).values(**values))
