@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
+from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -145,8 +146,12 @@ def missing() -> HTTPException:
 
 
 def has_bearer(request: Request) -> bool:
-    """Whether the request proves itself by a token, which no foreign page can send."""
-    return request.headers.get("authorization", "")[:7].lower() == "bearer "
+    """Whether the request proves itself by a token, which no foreign page can send.
+
+    Pages know cookies only, so a token excuses nothing there.
+    """
+    sent = request.headers.get("authorization", "")[:7].lower() == "bearer "
+    return sent and request.url.path.startswith("/api/")
 
 
 def csrf_token(request: Request) -> str:
@@ -162,6 +167,9 @@ async def check_token(request: Request) -> None:
         return
     if request.url.path.startswith("/api/") and SESSION not in request.cookies:
         return  # nobody is signed in: the route itself answers 401
+    if request.url.path.endswith("/import"):
+        # Reading the form stores tens of megabytes, which is done for nobody else.
+        await run_in_threadpool(owner_viewer, request)
     given = request.headers.get("x-csrf-token")
     if given is None:
         kind = request.headers.get("content-type", "")

@@ -7,6 +7,7 @@ without details, so that this answer carries the headers too.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -21,6 +22,10 @@ from humanalign.web.words import sentence
 
 LOG = logging.getLogger("humanalign.web")
 MEGABYTE = 1 << 20
+# A name or an address with its port: what else a Host header holds would end up in our own URLs.
+HOST = re.compile(r"(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# Digits that a length may have; far more than any limit, and no trouble to read.
+LENGTH = re.compile(r"[0-9]{1,15}")
 BODY_LIMIT, IMPORT_LIMIT = MEGABYTE, 52 * MEGABYTE
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -68,7 +73,8 @@ class Shield:
         except HTTPException as refused:
             await problem(request, refused.status_code, refused.detail)(scope, receive, dressed)
         except Exception:
-            LOG.exception("%s %s failed", scope["method"], scope["path"])
+            # As Python writes it: a line break in a path must not look like a line of the log.
+            LOG.exception("%s %r failed", scope["method"], scope["path"])
             if started:
                 raise
             await problem(request, 500, BROKEN)(scope, receive, dressed)
@@ -76,14 +82,15 @@ class Shield:
     def _admit(self, request: Request) -> None:
         """Refuse foreign host names, other sites' requests, bodies said to be too large."""
         host = request.headers.get("host", "").lower()
-        if "*" not in self.hosts and _name(host) not in self.hosts:
+        known = "*" in self.hosts or _name(host) in self.hosts
+        if not known or not HOST.fullmatch(host):
             raise HTTPException(400, UNKNOWN_HOST)
         if request.method in guard.SAFE:
             return
         if not _ours(request.headers, host) and not _harmless(request):
             raise HTTPException(403, FOREIGN)
         said = request.headers.get("content-length", "0")
-        if not said.isdecimal() or int(said) > _limit(request.scope):
+        if not LENGTH.fullmatch(said) or int(said) > _limit(request.scope):
             raise HTTPException(413, TOO_LARGE)
 
 

@@ -308,7 +308,7 @@ def _bytes_read(path: str) -> int:
     async def send(_message):
         pass
 
-    headers = [(b"host", b"a"), (b"authorization", b"Bearer x"), (b"accept", b"application/json")]
+    headers = [(b"host", b"a"), (b"sec-fetch-site", b"none"), (b"accept", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "scheme": "http"}
     shield = Shield(app, hosts=("a",))
     asyncio.run(shield({**scope, "headers": headers, "server": ("a", 80)}, endless, send))

@@ -121,8 +121,10 @@ def draft(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
 
 @router.post("/work/{project}/items/{item}/heartbeat")
 def heartbeat(request: Request, seat: Worker, item: str) -> Response:
-    """Hold the item for another half hour."""
+    """Hold the item for another half hour. Whoever may not work now holds nothing from others."""
     task = _task(request, seat, item)
+    if _due(request, seat) in sheet.BLOCKED:
+        raise missing()
     until = store_of(request).queue.heartbeat(task.item_id, seat.account.rater_id)
     return JSONResponse({"lease_until": until})
 
@@ -145,6 +147,8 @@ def ask_why(request: Request, seat: Worker, item: str, formatted: str = "") -> R
 def skip(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
     """Give the item back with a reason and go on."""
     task = _task(request, seat, item)
+    if _due(request, seat) in sheet.BLOCKED:
+        return sheet.blocked(request, seat, _due(request, seat))
     queue, rater_id = store_of(request).queue, seat.account.rater_id
     queue.skip(task.item_id, rater_id, sent.get("reason", ""), forms.note_of(sent))
     return _onward(seat, sent)
