@@ -220,6 +220,45 @@ def test_two_more_labelers_are_asked_about_one_item(fresh, boss):
     assert fresh.store.figures.items.item(fresh.project.id, fresh.items[0]).overlap == 5
 
 
+def test_more_labelers_are_asked_where_the_first_ones_disagree(fresh, boss):
+    for turn, who in enumerate((fresh.labeler, fresh.hired("Ben"), fresh.hired("Eve"))):
+        task = fresh.store.queue.next(fresh.project.id, who.rater_id)
+        letters = {card.completion_id: card.letter for card in task.cards}
+        ids = sorted(letters)
+        marks = {letters[each]: (n + turn) % 3 + 1 for n, each in enumerate(ids)}
+        fresh.store.queue.submit(Submission(task.item_id, who.rater_id, marks, f"key {turn}"))
+    address = f"{home(fresh)}/items"
+    contested = boss.get(f"{address}?show=contested").text
+    assert fresh.items[0] in contested
+    sent = boss.fill(address, form=f"{address}?show=contested")
+    assert sent.headers["location"].endswith("done=more")
+    asked = fresh.store.figures.items.item(fresh.project.id, fresh.items[0]).overlap
+    assert asked == fresh.project.settings.contested_overlap == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "marks", "shown"),
+    [
+        ("thumb", {"A": "down"}, "down"),
+        ("rating", {"A": 3, "B": 1}, "3, 1"),
+        ("pairwise", {"A": 1, "B": 1}, "A=B"),
+    ],
+)
+def test_every_kind_of_project_has_all_its_pages(tmp_path, kind, marks, shown):
+    made = make_site(tmp_path, kind, (("Red.",),) if kind == "thumb" else (("Red.", "Green."),))
+    for who in (made.labeler, made.hired("Ben")):
+        task = made.store.queue.next(made.project.id, who.rater_id)
+        sent = Submission(task.item_id, who.rater_id, marks, who.rater_id)
+        made.store.queue.submit(sent)
+    boss = signed_in(made, create_app(made.store), made.store.people.create("Olga", "owner"))
+    assert {each: boss.get(each).status_code for each in addresses(made)} == dict.fromkeys(
+        addresses(made), 200
+    )
+    page = boss.get(f"{home(made)}/labelers/{made.labeler.rater_id}").text
+    assert shown in page or ", ".join(reversed(shown.split(", "))) in page
+    assert "could not be computed" not in boss.get(home(made)).text
+
+
 def test_an_invite_lets_one_person_in_and_can_be_withdrawn(fresh, boss):
     address = f"{home(fresh)}/invites"
     shown = boss.fill(address, role="labeler", hours="2", note="for Zoe")

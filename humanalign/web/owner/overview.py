@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -154,7 +155,7 @@ def _flagged(request: Request, project: Project, seen: Look) -> list[Attention]:
             said = " ".join(finding.sentence for finding in each.findings if finding.flag)
             text = said or each.reason or "agrees less with the others than chance would explain."
             title = names.get(each.id, each.id)
-            address = f"/owner/{project.id}/labelers/{each.id}"
+            address = f"/owner/{project.id}/labelers/{quote(each.id)}"
             found.append(Attention("bad", title, text, address))
     return found
 
