@@ -79,6 +79,23 @@ def test_the_reason_of_a_flag_is_the_habit(tiers_of, reason):
     assert report.reason.startswith(reason)
 
 
+def test_a_labelers_agreement_has_the_interval_of_its_mean_over_prompts():
+    rankings, _ = pool(["good"] * 3, prompts=150, seed=4, noise=NOISE)
+    found = labelers(rankings)[0].agreement
+    orders = {}
+    for r in rankings:
+        orders.setdefault(r.comparison_id, {})[r.rater_id] = r.completion_ids()
+    shares = []
+    for by in orders.values():
+        mine, others = by.pop("good-0"), by.values()
+        pairs = [(a, b) for n, a in enumerate(mine) for b in mine[n + 1 :]]
+        shares.append(np.mean([o.index(a) < o.index(b) for o in others for a, b in pairs]))
+    half = 1.96 * np.std(shares) / 150**0.5
+    assert found.value == pytest.approx(np.mean(shares))
+    assert found.ci_low == pytest.approx(np.mean(shares) - half, abs=0.15 * half)
+    assert found.ci_high == pytest.approx(np.mean(shares) + half, abs=0.15 * half)
+
+
 def test_a_lone_rater_is_reported_without_agreement():
     rankings = [Ranking(f"p{n}", "ann", (("a",), ("b",))) for n in range(12)]
     [report] = labelers(rankings, {"ann": Rater("ann", "model")})

@@ -35,6 +35,11 @@ def test_weights_decide_how_far_a_pair_leans():
     assert contested(SPLIT, weights=EQUAL | {"r2": 0.1}) == []
 
 
+def test_where_no_rater_has_a_weight_all_count_alike():
+    [found] = contested(SPLIT + CLEAR, weights=EQUAL | dict.fromkeys(("r0", "r1", "r2"), 0.0))
+    assert (found.item, found.lean) == ("split", pytest.approx(1 / 3))
+
+
 def test_one_rater_alone_contests_nothing():
     assert contested(asked("alone", TIE), weights=EQUAL) == []
 

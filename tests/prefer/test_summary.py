@@ -123,14 +123,19 @@ def test_models_are_compared_by_wins_ties_counting_half():
 
 
 def test_contested_items_that_have_all_their_answers_come_last():
-    split = [
+    ab, ba = (("a",), ("b",)), (("b",), ("a",))
+    abc, cba = (("a",), ("b",), ("c",)), (("c",), ("b",), ("a",))
+    # Three pairs that split tell more than one, but they have their answers.
+    votes = {"full": [abc, cba, abc, cba], "open": [ab, ab, ba]}
+    rankings = [
         Ranking(item, f"r{n}", tiers)
-        for item, count in (("many", 6), ("few", 4))
-        for n in range(count)
-        for tiers in [(("a",), ("b",)) if n % 2 else (("b",), ("a",))]
+        for item, orders in votes.items()
+        for n, tiers in enumerate(orders)
     ]
-    found = summarise(split, contested_overlap=5)
-    assert [(each.item, each.answers) for each in found.contested] == [("few", 4), ("many", 6)]
+    sure = [Ranking(f"p{n}", f"r{k}", ab) for n in range(30) for k in range(4)]
+    assert [e.item for e in summarise(rankings + sure).contested] == ["full", "open"]
+    found = summarise(rankings + sure, contested_overlap=4)
+    assert [(e.item, e.answers) for e in found.contested] == [("open", 3), ("full", 4)]
 
 
 RATED = [
