@@ -117,12 +117,12 @@ def enter_page(request: Request, token: str) -> Response:
 
 @router.post("/enter/{token}")
 def enter(request: Request, token: str) -> Response:
-    """Use the owner's link up and sign in; an owner without a password is asked to set one."""
+    """Use the owner's link up and sign in."""
     try:
         account = store_of(request).people.invites.accept_owner(token)
     except StoreError:
         return problem(request, 410, OWNER_USED)
-    return _enter(request, account, "/" if account.has_password else "/me?done=entered")
+    return _enter(request, account, _home(account))
 
 
 def _home(account: Account) -> str:

@@ -30,7 +30,6 @@ GONE = sentence("Your account is deleted. Thank you for your work.")
 DONE: Mapping[str, str] = {
     "saved": sentence("Saved."),
     "password": sentence("Your password is set. You are signed out everywhere else."),
-    "entered": sentence("You are signed in. Set a password now, so that you can come back."),
 }
 # More of a person's answers than anybody gives in one project.
 EVERYTHING = 1_000_000

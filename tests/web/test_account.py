@@ -173,7 +173,7 @@ def test_a_used_or_invented_link_says_so(door):
 def test_the_owners_link_is_used_by_its_button_and_not_by_being_opened(door, fresh):
     link = f"/enter/{fresh.store.people.invites.owner_link()}"
     assert [door.get(link).status_code for _ in range(2)] == [200, 200]
-    assert door.fill(link).headers["location"] == "/me?done=entered"
+    assert door.fill(link).headers["location"] == "/owner"
     assert door.get("/").headers["location"] == "/owner"
     again = window(fresh)
     assert again.fill(link, form="/sign-in").status_code == 410

@@ -59,7 +59,8 @@ def test_one_command_serves_and_the_owners_link_works_once(tmp_path, workers):
             headers = {"Origin": address}
             entered = browser.post(link, data={"csrf": token.group(1)}, headers=headers)
             assert entered.status_code == 200
-            assert str(browser.get(f"{address}/").url) == f"{address}/owner"
+            assert str(entered.url) == f"{address}/owner"
+            assert "Each start of <code>humanalign label</code> prints a new one" in entered.text
         assert httpx2.get(link).status_code in (404, 410)
     finally:
         process.send_signal(signal.SIGTERM)
