@@ -236,6 +236,15 @@ def test_soft_ties_and_losing_f_marks_are_pairs_when_asked_for():
     ]
 
 
+def test_two_answers_of_the_same_words_make_no_pair():
+    prompt = Prompt("p")
+    answers = [Completion(prompt.id, "same", Sampler(model)) for model in "mn"]
+    question = Question("pairwise", prompt.id, tuple(each.id for each in answers))
+    given = Judgement(question.id, "ann", dict(zip(question.completion_ids, (1, 2), strict=True)))
+    record = Record(question, prompt, tuple(answers), given)
+    assert b"".join(export_chunks("preference", [record])) == b""
+
+
 def test_argilla_ranks_every_option_and_f_last():
     [record] = answered([(3, (frozenset({1}),), {0, 2})])
     row = json.loads(b"".join(export_chunks("argilla", [record])))
