@@ -18,7 +18,7 @@ ANSWERS = "SELECT item_id, rater_id, revision, slot, body FROM answer ORDER BY i
 
 @dataclass(frozen=True)
 class Found:
-    """Answers by item, extras, slots with two raters, and what was acknowledged and is not there."""
+    """Answers, those of each item, extras, slots taken twice, and acknowledged ones not there."""
 
     answers: int
     per_item: dict[str, int]
@@ -30,7 +30,7 @@ class Found:
     verified: int
 
     def fault(self, items: int, overlap: int) -> str:
-        """"" when each item has exactly `overlap` answers and nothing else happened."""
+        """ "" when each item has exactly `overlap` answers and nothing else happened."""
         wanted = Found(items * overlap, self.per_item, 0, 0, 0, 0, 0, items * overlap)
         wrong = {n for n in self.per_item.values() if n != overlap}
         same = self == wanted and not wrong and len(self.per_item) == items
@@ -42,7 +42,9 @@ def look(url: str, log: Log | None = None) -> Found:
     store = FeedbackStore(url)
     with store._engine.connect() as connection:
         rows = connection.execute(text(ANSWERS)).all()
-        words = {row[0]: row[1] for row in connection.execute(text("SELECT id, text FROM completion"))}
+        words = {
+            row[0]: row[1] for row in connection.execute(text("SELECT id, text FROM completion"))
+        }
     verified = store.verify()
     store.audit.verify()
     store.close()
@@ -55,7 +57,9 @@ def look(url: str, log: Log | None = None) -> Found:
         doubled=len(rows) - len({(row.item_id, row.slot) for row in rows}),
         revised=sum(row.revision > 1 for row in rows),
         lost=sum(who not in newest for who in known),
-        altered=sum(_marks(newest[who], words) != given for who, given in known.items() if who in newest),
+        altered=sum(
+            _marks(newest[who], words) != given for who, given in known.items() if who in newest
+        ),
         verified=verified,
     )
 

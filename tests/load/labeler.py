@@ -53,7 +53,9 @@ class Log:
     def note(self, what: str, reply: Reply, wanted: tuple[int, ...]) -> None:
         self.statuses[f"{what} {reply.status}"] += 1
         if reply.status not in wanted:
-            self.wrong.append(f"{what} {reply.status}: {reply.body[-300:].decode(errors='replace')}")
+            self.wrong.append(
+                f"{what} {reply.status}: {reply.body[-300:].decode(errors='replace')}"
+            )
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,7 @@ class Door(Protocol):
 
     async def take(self, line: Line) -> tuple[Reply, Held | None]: ...
 
-    async def send(
-        self, line: Line, held: Held, marks: Mapping[str, Mark], key: str
-    ) -> Reply: ...
+    async def send(self, line: Line, held: Held, marks: Mapping[str, Mark], key: str) -> Reply: ...
 
 
 class Pages:
@@ -132,12 +132,17 @@ def read_page(text: str) -> Held | None:
     return Held(item, int(value["revision"]), cards, carried)
 
 
+def cookie(session: str) -> dict[str, str]:
+    """What proves who a browser is."""
+    return {"Cookie": f"ha_session={session}"}
+
+
 class Labeler:
     """One person with two connections, as a browser has several."""
 
     def __init__(self, rater: str, crowd: Crowd, door: Door, log: Log, port: int) -> None:
         self.rater, self.door, self.log = rater, door, log
-        proof = {"Cookie": f"ha_session={crowd.sessions[rater]}"}
+        proof = cookie(crowd.sessions[rater])
         if isinstance(door, Api):
             proof = {"Authorization": f"Bearer {crowd.tokens[rater]}"}
         self.lines = Line(port, proof), Line(port, proof)
@@ -184,16 +189,14 @@ class Labeler:
         line: Line | None = None,
     ) -> Reply:
         through = line or self.lines[0]
-        return await insist(
-            lambda: self.door.send(through, held, marks, key), habits.patience
-        )
+        return await insist(lambda: self.door.send(through, held, marks, key), habits.patience)
 
 
 def draw_marks(letters: list[str], rng: random.Random) -> dict[str, Mark]:
     """Competition ranks of a random weak order, some of the cards F."""
     good = [letter for letter in letters if rng.random() > 0.1]
     level = {letter: rng.randrange(len(letters)) for letter in good}
-    marks: dict[str, Mark] = {letter: "F" for letter in letters}
+    marks: dict[str, Mark] = dict.fromkeys(letters, "F")
     for letter in good:
         marks[letter] = 1 + sum(level[other] < level[letter] for other in good)
     return marks

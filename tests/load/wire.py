@@ -40,7 +40,7 @@ class Line:
             reader, writer = await self._open()
             writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             status, headers = _read_head(await reader.readuntil(b"\r\n\r\n"))
-            content = await reader.readexactly(int(headers.get("content-length", 0)))
+            content = await _read_body(reader, headers)
         except BROKEN:
             self.close()
             raise
@@ -58,6 +58,16 @@ class Line:
             self.close()
             self._streams = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 22)
         return self._streams
+
+
+async def _read_body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", 0)))
+    content = bytearray()
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        content += (await reader.readexactly(size + 2))[:-2]
+    await reader.readexactly(2)
+    return bytes(content)
 
 
 def _read_head(head: bytes) -> tuple[int, dict[str, str]]:
