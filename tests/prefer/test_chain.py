@@ -26,7 +26,7 @@ DAMAGE = [
         "answer_event row 3 does not match its hash",
     ),
     (
-        "UPDATE answer_event SET hash = replace(hash, 'a', 'b') WHERE seq = 2",
+        "UPDATE answer_event SET hash = upper(hash) WHERE seq = 2",
         "answer_event row 2 does not match its hash",
     ),
     (

@@ -12,20 +12,21 @@ from humanalign.prefer.store import FeedbackStore
 from humanalign.prefer.store.chain import canonical, link, sha256
 from humanalign.prefer.store.database import upgrade
 from humanalign.prefer.store.schema import metadata
-from humanalign.types import Comparison, Rater
+from humanalign.types import Comparison, Completion, Prompt, Rater, Sampler
 
-PROMPT = "p" * 16
-ITEM = Comparison(PROMPT, ("a" * 16, "b" * 16)).id
+PROMPT = Prompt("text").id
+A, B = (Completion(PROMPT, text, Sampler("model")).id for text in "ab")
+ITEM = Comparison(PROMPT, (A, B)).id
 FIRST_RELEASE = [
     f"INSERT INTO prompt VALUES ('{PROMPT}', 'text', '[]', NULL, '', 'train', '{{}}')",
     *(
-        f"INSERT INTO completion VALUES ('{name * 16}', '{PROMPT}', '{name}', '{sha256(name)}', "
+        f"INSERT INTO completion VALUES ('{each}', '{PROMPT}', '{name}', '{sha256(name)}', "
         "'model', '', 1.0, 0, 'stop')"
-        for name in "ab"
+        for each, name in ((A, "a"), (B, "b"))
     ),
     f"INSERT INTO item VALUES ('{ITEM}', 1, 'ranking', '{PROMPT}', 'helpful')",
-    f"INSERT INTO item_completion VALUES ('{ITEM}', 0, '{'a' * 16}')",
-    f"INSERT INTO item_completion VALUES ('{ITEM}', 1, '{'b' * 16}')",
+    f"INSERT INTO item_completion VALUES ('{ITEM}', 0, '{A}')",
+    f"INSERT INTO item_completion VALUES ('{ITEM}', 1, '{B}')",
     f"INSERT INTO slot VALUES ('{ITEM}', 0)",
     f"INSERT INTO slot VALUES ('{ITEM}', 1)",
     "INSERT INTO rater VALUES ('ann', 'human', 1.0)",
@@ -38,7 +39,7 @@ OLD_ANSWER = {
     "revision": 1,
     "key": "k",
     "slot": 0,
-    "body": canonical({"tiers": [["b" * 16], ["a" * 16]], "rejected": []}),
+    "body": canonical({"tiers": [[B], [A]], "rejected": []}),
     "entered": "",
     "instructions": "",
     "seconds": 12.0,
@@ -75,7 +76,7 @@ def test_a_store_of_the_first_release_keeps_its_answers_and_verifies(tmp_path):
     store = FeedbackStore(tmp_path / "s.db")
     assert store.verify() == 1
     [ranking] = store.rankings()
-    assert ranking.tiers == (("b" * 16,), ("a" * 16,))
+    assert ranking.tiers == ((B,), (A,))
     [project] = store.projects.all()
     assert (project.name, project.kind) == ("helpful", "ranking")
     store.add_rater(Rater("bob"))

@@ -65,9 +65,9 @@ class Agreed:
         values = {
             "project_id": project_id,
             "method": method,
-            "snapshot": _digest(_said(each) for each in rankings),
+            "snapshot": digest_of(_said(each) for each in rankings),
             "weights": canonical(weights),
-            "digest": _digest(canonical(each) for each in rows),
+            "digest": digest_of(canonical(each) for each in rows),
         }
         return self._store(values, rows, by)
 
@@ -203,7 +203,7 @@ def _said(ranking: Ranking) -> str:
     )
 
 
-def _digest(lines: Iterable[str]) -> str:
+def digest_of(lines: Iterable[str]) -> str:
     """A content hash of the lines in any order: two stores ask the same items differently."""
     digest = hashlib.sha256()
     for line in sorted(lines):

@@ -19,6 +19,7 @@ from humanalign.prefer.store.chain import (
     head_of,
     link,
     move_head,
+    readable,
 )
 from humanalign.prefer.store.database import writing
 from humanalign.prefer.store.schema import audit_event
@@ -59,7 +60,7 @@ class Audit:
 
     def verify(self) -> int:
         """How many entries there are. StoreError names the first damaged row."""
-        with self._engine.connect() as connection:
+        with self._engine.connect() as connection, readable(connection):
             return verify_audit(connection)
 
 

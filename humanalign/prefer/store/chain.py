@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     Connection,
     RowMapping,
+    Table,
     bindparam,
     select,
     update,
 )
+from sqlalchemy.exc import DatabaseError
 
 from humanalign.errors import StoreError
-from humanalign.prefer.store.schema import answer, answer_event, chain_head, completion
-from humanalign.prefer.store.schema import prompt as prompt_table
+from humanalign.prefer.store.schema import answer, answer_event, chain_head, metadata
 
 # The rows of `chain_head`.
 ANSWERS, AUDIT = 1, 2
@@ -122,19 +124,6 @@ def verify_chain(connection: Connection) -> int:
     return seq
 
 
-def verify_texts(connection: Connection) -> None:
-    """Check that every completion still is the text it was stored as, and has its prompt."""
-    rows = connection.execute(select(completion).order_by(completion.c.id)).mappings()
-    for row in rows:
-        if sha256(row["text"]) != row["sha256"]:
-            raise damage("completion", row["id"], "is not the text that was stored")
-    orphan = connection.execute(
-        select(completion.c.id).where(completion.c.prompt_id.not_in(select(prompt_table.c.id)))
-    ).scalar()
-    if orphan is not None:
-        raise damage("completion", orphan, "has lost its prompt")
-
-
 def _check_event(event: RowMapping, seq: int, previous: str) -> None:
     own = ("seq", "body", "previous", "hash")
     check_link("answer_event", {k: event[f"answer_event_{k}"] for k in own}, seq, previous)
@@ -149,3 +138,29 @@ def _check_event(event: RowMapping, seq: int, previous: str) -> None:
 def damage(table: str, row: object, what: str) -> StoreError:
     """The error that names a damaged row."""
     return StoreError(f"{table} row {row} {what}; restore the store from a backup")
+
+
+@contextmanager
+def readable(connection: Connection) -> Iterator[None]:
+    """What is done inside reads the store; StoreError names the first row that cannot be read."""
+    try:
+        yield
+    except DatabaseError as error:
+        for table in metadata.sorted_tables:
+            _find_unreadable(connection, table)
+        reason = str(error.orig).splitlines()[0]
+        raise StoreError(f"the store cannot be read ({reason}); restore it from a backup") from None
+
+
+def _find_unreadable(connection: Connection, table: Table) -> None:
+    try:
+        keys = connection.execute(select(*table.primary_key.columns)).all()
+    except DatabaseError:
+        raise damage(table.name, "?", "has an id that cannot be read") from None
+    for key in keys:
+        named = zip(table.primary_key.columns, key, strict=True)
+        try:
+            connection.execute(select(table).where(*(column == part for column, part in named)))
+        except DatabaseError:
+            shown = "/".join(str(part) for part in key)
+            raise damage(table.name, shown, "holds bytes that are no text") from None

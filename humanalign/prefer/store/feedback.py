@@ -30,7 +30,8 @@ from humanalign.prefer.store import answers, asking, assign, records
 from humanalign.prefer.store.agreed import Agreed
 from humanalign.prefer.store.audit import Audit
 from humanalign.prefer.store.browse import Items
-from humanalign.prefer.store.chain import canonical, verify_chain, verify_texts
+from humanalign.prefer.store.chain import canonical, readable, verify_chain
+from humanalign.prefer.store.contents import verify_contents
 from humanalign.prefer.store.database import insert_new, open_database, writing
 from humanalign.prefer.store.intake import Taken, take_in
 from humanalign.prefer.store.outgoing import agreed_records
@@ -274,14 +275,13 @@ class FeedbackStore:
         return agreed_records(self._engine, project_id, agreed)
 
     def verify(self) -> int:
-        """Check the hash chain and every text; return the number of answers.
+        """Check the hash chain and what is named by its content; return the number of answers.
 
         StoreError names the first damaged row.
         """
-        with self._engine.connect() as connection:
+        with self._engine.connect() as connection, readable(connection):
             count = verify_chain(connection)
-            verify_texts(connection)
-            records.read_comparisons(connection)
+            verify_contents(connection)
         return count
 
     def snapshot(self) -> str:
