@@ -92,7 +92,7 @@ def reports_on(
     reports = []
     for number, name in enumerate(votes.raters):
         flag = bool(flagged[number])
-        reason, found = _findings(scores, number, habits[number], pace)
+        reason, found = _findings(scores, number, habits[number], pace, agreements[number])
         reports.append(
             LabelerReport(
                 id=name,
@@ -111,7 +111,7 @@ def reports_on(
 
 
 def _findings(
-    scores: Scores, number: int, habits: Habits, pace: float | None
+    scores: Scores, number: int, habits: Habits, pace: float | None, agreement: EvalResult
 ) -> tuple[str, tuple[Finding, ...]]:
     """(the reason of a flag or "", the flag first and then the warnings)."""
     warned = dict(findings.warnings_of(habits, pace))
@@ -122,9 +122,10 @@ def _findings(
     reason = findings.reason_of(habits, float(scores.tau_upper[number]))
     shown = warned.pop(reason, "")
     said = (
-        f"agrees with the others on {100 * scores.agreement[number]:.0f} % of pairs over "
-        f"{int(scores.n[number])} prompts (at most {100 * scores.upper[number]:.0f} %; the line is "
-        f"{100 * scores.limit():.0f} %), mean rank correlation {scores.tau[number]:+.2f}"
+        f"agrees with the others on {100 * agreement.value:.0f} % of pairs over "
+        f"{int(scores.n[number])} items; counting them by how well they label, on "
+        f"{100 * scores.agreement[number]:.0f} %, at most {100 * scores.upper[number]:.0f} %, below "
+        f"the line of {100 * scores.limit():.0f} %; mean rank correlation {scores.tau[number]:+.2f}"
     )
     said = f"{said}; {shown}" if shown else said
     flag = Finding(reason, said, findings.ADVICE[reason], flag=True)
