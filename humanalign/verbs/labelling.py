@@ -15,6 +15,7 @@ from humanalign.prefer.files.judgements import Judgements, asked_as
 from humanalign.prefer.files.reading import read_judgements
 from humanalign.prefer.formats import WRITERS, read_pairs, write_pairs
 from humanalign.prefer.store import FeedbackStore
+from humanalign.prefer.store.database import shown
 from humanalign.prefer.store.projects import Project, ProjectSettings
 from humanalign.settings import LabelConfig, PairsConfig, VerifyConfig
 from humanalign.web.serve import label as serve
@@ -33,7 +34,7 @@ def label(config: LabelConfig, place: Path, progress: Progress = None) -> Mappin
         names=tuple(config.names),
         https=config.https,
     )
-    return {"address": address, "store": config.store}
+    return {"address": address, "store": shown(config.store)}
 
 
 def pairs(config: PairsConfig, place: Path, progress: Progress = None) -> Mapping:
@@ -67,7 +68,7 @@ def verify(config: VerifyConfig, place: Path, progress: Progress = None) -> Mapp
         raise ConfigError("name the store to check: humanalign runs verify STORE")
     # A path has lost one of the slashes of a URL.
     store = existing(name.replace(":/", "://", 1) if "://" not in name else name)
-    return {"store": name, "answers": store.verify(), "audited": store.audit.verify()}
+    return {"store": shown(store.url), "answers": store.verify(), "audited": store.audit.verify()}
 
 
 def existing(name: str) -> FeedbackStore:

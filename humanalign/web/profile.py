@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from humanalign.errors import StoreError
+from humanalign.prefer.marks import letters_of
+from humanalign.prefer.store.browse import Given
 from humanalign.prefer.store.people import Account
 from humanalign.prefer.store.throttle import Throttled
 from humanalign.web import guard
@@ -132,7 +134,14 @@ def _everything(request: Request, viewer: Account) -> dict:
                 "id": project.id,
                 "name": project.name,
                 "membership": asdict(member) if member else None,
-                "answers": [asdict(each) for each in given],
+                "answers": [_answer(each, project.kind) for each in given],
             }
         )
     return {"account": asdict(viewer), "projects": projects}
+
+
+def _answer(given: Given, kind: str) -> dict:
+    """One answer by the letters this person saw: a completion's id would tell who wrote it."""
+    said = asdict(given)
+    del said["body"], said["display"]
+    return {**said, "marks": letters_of(kind, given.body, given.display) if given.display else {}}

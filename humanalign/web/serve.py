@@ -1,7 +1,7 @@
 """Starting the labelling app: the address, the workers, and the owner's way in.
 
-    humanalign label store=feedback.db            # http://127.0.0.1:8000 and a one-time link
-    humanalign label store=postgresql://... host=0.0.0.0 workers=4
+humanalign label store=feedback.db            # http://127.0.0.1:8000 and a one-time link
+humanalign label store=postgresql://... host=0.0.0.0 workers=4
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 
 from humanalign.errors import ConfigError
 from humanalign.prefer.store import FeedbackStore
+from humanalign.prefer.store.database import shown
 from humanalign.web.app import create_app
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -66,7 +67,7 @@ def label(
     address = f"http://{_shown(host)}:{listening.getsockname()[1]}"
     hosts = (*names, *LOOPBACK) if names or host in LOOPBACK else ("*",)
     os.environ[SERVED] = json.dumps(asdict(Serving(feedback.url, hosts, https)))
-    say(f"Labelling app: {address}  (store {_without_password(feedback.url)})")
+    say(f"Labelling app: {address}  (store {shown(feedback.url)})")
     say(f"Owner's link, works once: {address}/enter/{feedback.people.invites.owner_link()}")
     say("Stop with Ctrl-C; every answer is stored as it is given.")
     feedback.close()
@@ -122,8 +123,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _give_password(store: FeedbackStore) -> None:
-    """Set the owner's password from the environment, where one is given."""
-    password = os.environ.get(PASSWORD, "")
+    """Set the owner's password from the environment, where one is given; workers get no copy."""
+    password = os.environ.pop(PASSWORD, "")
     if not password:
         return
     owner = store.people.named(OWNER)
@@ -137,12 +138,6 @@ def _shown(host: str) -> str:
     if host in ("0.0.0.0", "::"):
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    scheme, _, login = head.partition("://")
-    return f"{scheme}://{login.partition(':')[0]}@{tail}" if at else url
 
 
 def _to_stderr(line: str) -> None:

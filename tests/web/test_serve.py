@@ -90,7 +90,7 @@ def test_everybody_may_reach_the_app_only_when_its_owner_has_a_password(tmp_path
 
 def test_a_databases_password_is_not_shown():
     url = "postgresql://ann:secret@db.example/feedback"
-    assert serve._without_password(url) == "postgresql://ann@db.example/feedback"
+    assert serve.shown(url) == "postgresql://ann@db.example/feedback"
 
 
 def test_serving_never_imports_torch(tmp_path: Path):

@@ -59,11 +59,11 @@ def open_database(url: str | Path) -> Engine:
             upgrade(connection)
     except CommandError as error:
         raise StoreError(
-            f"{url}: a newer humanalign made this store ({error}); update humanalign"
+            f"{shown(url)}: a newer humanalign made this store ({error}); update humanalign"
         ) from None
     except (DatabaseError, sqlite3.DatabaseError) as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
-        raise StoreError(f"{url}: cannot be opened as a feedback store ({reason})") from None
+        raise StoreError(f"{shown(url)}: cannot be opened as a feedback store ({reason})") from None
     return engine
 
 
@@ -126,11 +126,12 @@ def _engine(url: str | Path) -> Engine:
     try:
         parsed = make_url(name)
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise StoreError(f"{url}: use a file's path, sqlite:///FILE or postgresql://...")
+            raise StoreError(f"{shown(url)}: use a file's path, sqlite:///FILE or postgresql://...")
         if parsed.get_backend_name() != "sqlite":
             return create_engine(_psycopg(parsed), pool_size=5, max_overflow=15)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise StoreError(f"{url}: is not a usable database URL ({error})") from None
+        reason = str(error).replace(name, shown(url))
+        raise StoreError(f"{shown(url)}: is not a usable database URL ({reason})") from None
     if parsed.database in (None, "", ":memory:"):
         raise StoreError(f"{url}: a feedback store needs a file; give its path")
     _make_private(Path(parsed.database))
@@ -138,6 +139,13 @@ def _engine(url: str | Path) -> Engine:
     event.listen(engine, "connect", _tune_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def shown(url: str | Path) -> str:
+    """A URL as it may be printed: without its password."""
+    head, at, tail = str(url).rpartition("@")
+    scheme, slashes, login = head.partition("://")
+    return f"{scheme}://{login.partition(':')[0]}@{tail}" if at and slashes else str(url)
 
 
 def _make_private(path: Path) -> None:
