@@ -1,4 +1,4 @@
-"""The order in which a rater sees the completions of a comparison: shuffled, first place balanced."""
+"""The order in which a rater sees the completions: shuffled, first place balanced."""
 
 from __future__ import annotations
 

@@ -125,7 +125,8 @@ def _findings(
         f"agrees with the others on {100 * agreement.value:.0f} % of pairs over "
         f"{int(scores.n[number])} items; counting them by how well they label, on "
         f"{100 * scores.agreement[number]:.0f} %, at most {100 * scores.upper[number]:.0f} %, "
-        f"below the line of {100 * scores.limit():.0f} %; mean rank correlation {scores.tau[number]:+.2f}"
+        f"below the line of {100 * scores.limit():.0f} %; mean rank correlation "
+        f"{scores.tau[number]:+.2f}"
     )
     said = f"{said}; {shown}" if shown else said
     flag = Finding(reason, said, findings.ADVICE[reason], flag=True)

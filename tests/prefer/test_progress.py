@@ -143,6 +143,14 @@ def test_a_list_keeps_only_what_was_asked_for(site):
     assert items.count(site.project.id, "unfinished") == 3
 
 
+def test_an_item_that_everybody_holds_is_not_finished_yet(site):
+    for who in (site.labeler, site.hired("Ben"), site.hired("Eve")):
+        held = site.store.queue.next(site.project.id, who.rater_id).item_id
+    unfinished = figures(site).items.page(site.project.id, show="unfinished")
+    assert held in [row.id for row in unfinished]
+    assert figures(site).counts(site.project.id).complete == 0
+
+
 @on_both
 def test_an_item_shows_every_revision_and_the_order_in_which_it_was_seen(site):
     rater = site.labeler.rater_id

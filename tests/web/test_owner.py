@@ -37,8 +37,9 @@ def site(tmp_path_factory) -> Iterator[Site]:
     for who in (made.labeler, made.hired("Ben <b>"), made.hired("Eve")):
         work(made, who)
     task = made.store.queue.task(made.items[0], made.labeler.rater_id)
+    tied = {card.letter: 1 for card in task.cards}
     made.store.queue.submit(
-        Submission(task.item_id, made.labeler.rater_id, dict(task.marks), "again", 1, note=EVIL)
+        Submission(task.item_id, made.labeler.rater_id, tied, "again", 1, note=EVIL)
     )
     yield made
     made.store.close()
@@ -192,7 +193,8 @@ def test_an_unfinished_question_is_named(fresh, boss):
 
 def test_a_labeler_is_paused_and_taken_back_with_reasons_in_the_log(fresh, boss):
     address = f"{home(fresh)}/labelers/{fresh.labeler.rater_id}"
-    assert boss.fill(address, action="pause").status_code == 422
+    for action in ("pause", "ask", "reinstate"):
+        assert boss.fill(address, action=action).status_code == 422
     assert boss.fill(address, action="pause", reason="too fast").status_code == 303
     gate = fresh.store.projects.gate
     assert gate(fresh.project.id, fresh.labeler.rater_id) == "paused"
@@ -324,6 +326,9 @@ def test_an_import_is_shown_first_and_stored_after_a_yes(fresh, boss):
     assert "<script>alert" not in shown.text
     assert fresh.store.figures.counts(fresh.project.id).items == before
     held = re.findall(r'name="held" value="(\w+)"', shown.text)[0]
+    other = fresh.store.projects.create("Other", "ranking", "helpful").id
+    astray = boss.post(f"/owner/{other}/import", data={**token, "held": held}, headers=own)
+    assert astray.status_code == 422
     stored = boss.post(address, data={**token, "held": held, "layout": ""}, headers=own)
     assert stored.status_code == 303
     assert fresh.store.figures.counts(fresh.project.id).items == before + 3
