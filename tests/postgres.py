@@ -17,7 +17,13 @@ from humanalign.prefer.store.database import open_database
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 # Nothing here outlives the test, so nothing is waited for.
-HASTE = ("max_connections=200", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
+HASTE = (
+    "max_connections=200",
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "listen_addresses=",
+)
 
 
 def installed() -> bool:
