@@ -1,0 +1,1 @@
+"""What strangers can try: hostile text, other people's pages, forged requests, altered files."""
