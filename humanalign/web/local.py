@@ -32,6 +32,8 @@ def serving(store: FeedbackStore) -> Iterator[str]:
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         create_app(store),
+        # The logging of this process is its own: uvicorn would close every handler there is.
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

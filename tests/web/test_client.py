@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -205,6 +206,20 @@ def test_the_simulated_labelers_say_through_the_api_what_they_would_say_directly
         as_said(each) for each in direct.rankings()
     ]
     assert {each.revoked_at is not None for each in through.people.tokens()} == {True}
+
+
+def test_serving_in_this_process_leaves_its_logging_alone(site: Site):
+    closed = []
+
+    class Own(logging.Handler):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    own = Own()
+    with serving(site.store):
+        assert closed == []
+    own.close()
 
 
 def test_simulating_again_changes_nothing(tmp_path: Path):
