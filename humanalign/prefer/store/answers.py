@@ -65,6 +65,11 @@ def replayed(connection: Connection, row: Mapping) -> RowMapping | None:
 def append(connection: Connection, row: Mapping, now: float) -> dict:
     """Append an answer as the next revision; the caller has looked for its key."""
     revision = last_revision(connection, row["item_id"], row["rater_id"])
+    return append_next(connection, row, revision, now)
+
+
+def append_next(connection: Connection, row: Mapping, revision: int, now: float) -> dict:
+    """Append an answer after revision `revision`, the last one; the caller has looked it up."""
     number = answered_slot(connection, row["item_id"], row["rater_id"], now)
     full = {"note": None, "timing": None, **row, "revision": revision + 1, "slot": number}
     append_answer(connection, {**full, "at": now})

@@ -36,8 +36,10 @@ BUSY_SECONDS = 60.0
 # The largest IN (...) list sent at once; every database takes this many parameters.
 IN_LIST = 500
 
-# Connections kept open by a process; a web worker has 40 threads.
-POOL = {"pool_size": 8, "max_overflow": 32}
+# Connections that a process opens and keeps: one for each of a web worker's 40 threads on SQLite;
+# fewer on PostgreSQL, whose server takes a hundred from all processes together.
+SQLITE_POOL = {"pool_size": 40, "max_overflow": 0}
+POSTGRESQL_POOL = {"pool_size": 20, "max_overflow": 0}
 TURNS: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 
 CHAIN_ENDS = select(chain_head.c.seq).order_by(chain_head.c.id).with_for_update()
@@ -128,14 +130,14 @@ def _engine(url: str | Path) -> Engine:
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise StoreError(f"{shown(url)}: use a file's path, sqlite:///FILE or postgresql://...")
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(_psycopg(parsed), pool_size=5, max_overflow=15)
+            return create_engine(_psycopg(parsed), **POSTGRESQL_POOL)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         reason = str(error).replace(name, shown(url))
         raise StoreError(f"{shown(url)}: is not a usable database URL ({reason})") from None
     if parsed.database in (None, "", ":memory:"):
         raise StoreError(f"{url}: a feedback store needs a file; give its path")
     _make_private(Path(parsed.database))
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, **POOL)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, **SQLITE_POOL)
     event.listen(engine, "connect", _tune_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -193,7 +193,8 @@ class Queue:
                 or _gold_turn(connection, row, rater_id, now)
                 or assign.next_item(connection, rater_id, project_id, now)
             )
-            return None if item_id is None else read_task(connection, item_id, rater_id)
+        # Read after the lock is given back: others wait for it.
+        return None if item_id is None else self.task(item_id, rater_id)
 
     def task(self, item_id: str, rater_id: str) -> Task:
         """An item that this rater was shown. StoreError: it never was."""
@@ -216,9 +217,10 @@ class Queue:
             held = answers.replayed(connection, row)
             if held is not None:
                 return _receipt(held, replayed=True)
-            if answers.last_revision(connection, sent.item_id, sent.rater_id) != sent.revision:
+            revision = answers.last_revision(connection, sent.item_id, sent.rater_id)
+            if revision != sent.revision:
                 raise Conflict(read_task(connection, sent.item_id, sent.rater_id), sent.revision)
-            stored = answers.append(connection, row, now)
+            stored = answers.append_next(connection, row, revision, now)
             _drop_draft(connection, sent.item_id, sent.rater_id)
             return _receipt(stored, replayed=False)
 
