@@ -16,6 +16,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Table, and_, select
@@ -271,8 +272,9 @@ class FeedbackStore:
 
     def consensus_records(self, project_id: str, number: int) -> Iterator[Record]:
         """What a consensus version says, with its words. StoreError: no such version."""
-        agreed = self.agreed.rows(project_id, number)
-        return agreed_records(self._engine, project_id, agreed)
+        self.agreed.version(project_id, number)
+        part = partial(self.agreed.part, project_id, number)
+        return agreed_records(self._engine, project_id, part)
 
     def verify(self) -> int:
         """Check the hash chain and what is named by its content; return the number of answers.

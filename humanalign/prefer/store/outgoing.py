@@ -6,7 +6,7 @@ A page of items is read at a time, so an export of any length needs little memor
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, Row, select
@@ -22,6 +22,7 @@ from humanalign.prefer.store.tasks import read_project
 from humanalign.types import Completion, Prompt, Rater
 
 PAGE = 500
+Part = Callable[[Sequence[str]], Mapping[str, Consensus]]
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,20 @@ def records(
                 )
 
 
-def agreed_records(
-    engine: Engine, project_id: str, agreed: Sequence[Consensus]
-) -> Iterator[Record]:
-    """Each consensus of a project with its words, by item as asked."""
-    by_item = {each.ranking.comparison_id: each for each in agreed}
+def agreed_records(engine: Engine, project_id: str, part: Part) -> Iterator[Record]:
+    """Each consensus of a project with its words, by item as asked.
+
+    `part` gives what a version says about some items; a page of it is in memory at a time.
+    """
     with engine.connect() as connection:
         raters = {row.id: Rater(row.id, row.kind) for row in connection.execute(select(rater))}
     for page in _pages(engine, project_id):
-        here = [by_item[each] for each in page.questions if each in by_item]
         yield from consensus_records(
-            here, page.questions, page.prompts, page.completions, raters=raters
+            part(list(page.questions)).values(),
+            page.questions,
+            page.prompts,
+            page.completions,
+            raters=raters,
         )
 
 

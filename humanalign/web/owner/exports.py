@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from fastapi import APIRouter
@@ -60,7 +61,8 @@ def download(
         safe_cells=bool(asked.get("safe")),
     )
     parts = [
-        found.id,
+        # Of a name only what every system takes in a file name, and no header can be split by.
+        re.sub(r"[^a-z0-9]+", "-", found.name.lower()).strip("-")[:40] or found.id,
         name,
         "raw" if of == "raw" else f"consensus-{of}",
         *([split] if split else []),
