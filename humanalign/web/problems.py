@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from humanalign.errors import HumanalignError
 from humanalign.prefer.store.answers import KeyReused
+from humanalign.prefer.store.assign import LeaseLost
 from humanalign.prefer.store.queue import Conflict
 from humanalign.prefer.store.throttle import Throttled
 from humanalign.web import guard
@@ -59,7 +60,7 @@ def status_of(error: HumanalignError) -> int:
     """The HTTP status that says what kind of mistake this is."""
     if isinstance(error, Throttled):
         return 429
-    if isinstance(error, Conflict | KeyReused):
+    if isinstance(error, Conflict | KeyReused | LeaseLost):
         return 409
     return 404 if "holds no " in str(error) else 422
 

@@ -88,6 +88,8 @@ def _run(listening: socket.socket, workers: int, https: bool) -> None:
         "humanalign.web.serve:worker_app",
         factory=True,
         workers=workers,
+        # uvicorn's own set-up would close every logging handler of this process.
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -92,6 +92,24 @@ class Agreed:
         """
         return list(self.stream(project_id, number))
 
+    def page(self, project_id: str, number: int, after: int, limit: int) -> list[Consensus]:
+        """At most `limit` rows of a version, without its first `after`, in the order asked.
+
+        StoreError: the project holds no version of that number.
+        """
+        self.version(project_id, number)
+        here = and_(consensus_row.c.project_id == project_id, consensus_row.c.number == number)
+        wanted = (
+            select(consensus_row.c.item_id, consensus_row.c.body)
+            .join(item, item.c.id == consensus_row.c.item_id)
+            .where(here)
+            .order_by(item.c.position)
+            .offset(after)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [_consensus(row.item_id, row.body) for row in connection.execute(wanted)]
+
     def stream(self, project_id: str, number: int) -> Iterator[Consensus]:
         """The same with one page in memory. StoreError, at once: no version of that number."""
         self.version(project_id, number)

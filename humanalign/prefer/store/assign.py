@@ -19,6 +19,12 @@ from humanalign.prefer.store.schema import answer, assignment, flag, item, shown
 from humanalign.types import Comparison
 
 LEASE_SECONDS = 30 * 60.0
+
+
+class LeaseLost(StoreError):
+    """An item that is no longer held by who says so."""
+
+
 SKIP = "skip"
 
 WHO, WHAT, WHERE = bindparam("who"), bindparam("what"), bindparam("project")
@@ -194,15 +200,23 @@ def release(connection: Connection, item_id: str, rater_id: str) -> None:
 def renew(connection: Connection, item_id: str, rater_id: str, now: float) -> float:
     """Hold the rater's open slot for another half hour; return until when.
 
-    StoreError: the lease ran out and another rater holds the slot, or it was answered.
+    LeaseLost: it ran out and another rater holds the slot, or it was answered.
     """
     until = now + LEASE_SECONDS
     mine = {"what": item_id, "who": rater_id, "until": until}
     if connection.execute(RENEWED, mine).rowcount == 0:
-        raise StoreError(
+        raise LeaseLost(
             f"item '{item_id}' is no longer held for '{rater_id}'; an answer is still kept"
         )
     return until
+
+
+def skipped(connection: Connection, item_id: str, rater_id: str) -> bool:
+    """Whether this rater has put the item aside."""
+    mine = select(flag.c.id).where(
+        flag.c.item_id == item_id, flag.c.rater_id == rater_id, flag.c.kind == SKIP
+    )
+    return connection.execute(mine.limit(1)).first() is not None
 
 
 def open_slot(connection: Connection, item_id: str) -> int | None:

@@ -238,13 +238,18 @@ class Queue:
             return assign.renew(connection, item_id, rater_id, self._clock())
 
     def skip(self, item_id: str, rater_id: str, reason: str, note: str = "") -> None:
-        """Give the item back and never see it again. StoreError: it was answered already."""
+        """Give the item back and never see it again; skipping it twice is skipping it once.
+
+        StoreError: it was answered already.
+        """
         if reason not in REASONS:
             raise DataError(f"reason: expected one of {', '.join(REASONS)}, got '{reason}'")
         with writing(self._engine) as connection:
             read_shown(connection, item_id, rater_id)
             if answers.last_revision(connection, item_id, rater_id):
                 raise StoreError(f"item '{item_id}' was answered already; change the answer")
+            if assign.skipped(connection, item_id, rater_id):
+                return
             assign.release(connection, item_id, rater_id)
             _drop_draft(connection, item_id, rater_id)
             row = {"item_id": item_id, "rater_id": rater_id, "kind": assign.SKIP}

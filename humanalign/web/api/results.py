@@ -135,9 +135,9 @@ def consensus(
 ) -> Said:
     """What a version says of each item, in the order asked."""
     del caller
-    rows = store_of(request).agreed.rows(project, number)
-    said = [_agreed(each) for each in rows[after : after + limit]]
-    return Said({"number": number, "rows": said, "next": _onward(after, limit, len(rows))})
+    rows = store_of(request).agreed.page(project, number, after, limit + 1)
+    said = [_agreed(each) for each in rows[:limit]]
+    return Said({"number": number, "rows": said, "next": _onward(after, limit, after + len(rows))})
 
 
 @router.get(
@@ -173,11 +173,11 @@ def pairs(
     held = store.agreed.all(store.projects.get(project).id)
     if not held:
         raise StoreError("the project holds no consensus version; make one first")
-    rows = store.agreed.rows(project, version or held[0].number)
-    part = rows[after : after + limit]
+    rows = store.agreed.page(project, version or held[0].number, after, limit + 1)
+    part = rows[:limit]
     found = pairs_of(part, _texts(store, project, part), ties=ties, rejects=rejects, ai=_ai(store))
     said = [_pair(each) for each in found]
-    return Said({"pairs": said, "next": _onward(after, limit, len(rows))})
+    return Said({"pairs": said, "next": _onward(after, limit, after + len(rows))})
 
 
 @router.get("/projects/{project}/exports", summary="List exports", responses=says(ExportList, 404))
