@@ -66,8 +66,9 @@ def publish(request: Request, viewer: OwnerViewer, project: str, form: Submitted
 
 
 @router.post("/owner/{project}/instructions/preview")
-def preview(_request: Request, _viewer: OwnerViewer, form: Submitted) -> Response:
+def preview(request: Request, _viewer: OwnerViewer, project: str, form: Submitted) -> Response:
     """The Markdown in `text` as labelers would see it, for the editor's script."""
+    project_of(request, project)
     return HTMLResponse(markdown(text_of(form, "text")))
 
 
