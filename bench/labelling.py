@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import statistics
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -148,8 +149,9 @@ def full(plan: Plan) -> None:
         owner = store.people.create("The owner", "owner").rater_id
         session = store.people.open_session(owner)
         store.close()
-        with Server(url, folder) as server:
-            asyncio.run(_walk(people, server, session))
+        for walk in (_walk, _carry_away):
+            with Server(url, folder) as server:
+                asyncio.run(walk(people, server, session))
 
 
 async def _walk(people: Crowd, server: Server, session: str) -> None:
@@ -159,19 +161,33 @@ async def _walk(people: Crowd, server: Server, session: str) -> None:
     for path in ("/work", people.home, "/me"):
         await _visit(mine, path, server)
     here = f"/owner/{people.project.id}"
+    for path in (here, here + "/statistics"):
+        await _visit(owners, path, server, again=0)
+    begun = time.perf_counter()
+    while b"data-busy" in (await owners.ask("GET", here)).body:
+        await asyncio.sleep(0.2)
+    figures = time.perf_counter() - begun
+    print(f"    {figures:6.2f} s until the first figures, peak {server.peak_megabytes():4.0f} MB")
     places = [here + each for each in OWNER_PAGES]
     places += [f"{here}/items/{people.items[0]}", f"{here}/labelers/{labeler}", "/owner"]
     for path in places:
         await _visit(owners, path, server)
+
+
+async def _carry_away(people: Crowd, server: Server, session: str) -> None:
+    """Exports from a process that has done nothing else."""
+    owners = Line(server.port, cookie(session))
     for name in ("rich", "preference", "groups"):
-        await _visit(owners, f"{here}/exports/{name}", server, again=1)
+        path = f"/owner/{people.project.id}/exports/{name}"
+        await _visit(owners, path, server, again=1)
 
 
 async def _visit(line: Line, path: str, server: Server, again: int = 3) -> None:
     """The first visit after the server's start, and the median of some more."""
     first, *rest = [await line.ask("GET", path) for _ in range(1 + again)]
+    later = statistics.median(reply.seconds for reply in rest or [first])
     print(
-        f"    {first.seconds:6.2f} s first, {statistics.median(r.seconds for r in rest):6.2f} s "
+        f"    {first.seconds:6.2f} s first, {later:6.2f} s "
         f"again, {len(first.body) / 1e6:7.2f} MB, peak {server.peak_megabytes():4.0f} MB  {path}"
         + ("" if first.status == 200 else f"  status {first.status} !")
     )
