@@ -16,10 +16,10 @@ from itertools import combinations
 
 import numpy as np
 
-from humanalign.prefer.agreement import pair_agreement
-from humanalign.prefer.consensus import Consensus, consensus
-from humanalign.prefer.labelers import labelers
-from humanalign.prefer.votes import levels
+from humanalign.prefer.statistics.agreement import pair_agreement
+from humanalign.prefer.statistics.consensus import Consensus, consensus
+from humanalign.prefer.statistics.labelers import labelers
+from humanalign.prefer.statistics.votes import levels
 from humanalign.types import Ranking
 
 POOL = ("good",) * 7 + ("reversed",) + ("random",) * 2

@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from humanalign.prefer.agreement import agreement
-from humanalign.prefer.consensus import consensus
-from humanalign.prefer.labelers import labelers
-from humanalign.prefer.overlap import further
-from humanalign.prefer.summary import Timed, summarise
+from humanalign.prefer.statistics.agreement import agreement
+from humanalign.prefer.statistics.consensus import consensus
+from humanalign.prefer.statistics.labelers import labelers
+from humanalign.prefer.statistics.overlap import further
+from humanalign.prefer.statistics.summary import Timed, summarise
 from humanalign.types import Ranking
 
 

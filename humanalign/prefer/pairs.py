@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from humanalign.errors import DataError, did_you_mean
-from humanalign.prefer.consensus import Consensus
-from humanalign.prefer.votes import levels
+from humanalign.prefer.statistics.consensus import Consensus
+from humanalign.prefer.statistics.votes import levels
 from humanalign.types import PreferencePair, Prompt, Ranking, Split, split_of
 
 TIES = ("drop", "soft")

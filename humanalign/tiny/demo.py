@@ -16,7 +16,7 @@ from pathlib import Path
 
 from humanalign.evaluate.report import report
 from humanalign.loop import Round, play
-from humanalign.prefer.formats import read_pairs
+from humanalign.prefer.files.formats import read_pairs
 from humanalign.rows import write_rows
 from humanalign.run import find_runs, write_text
 from humanalign.settings import DemoConfig, RoundSettings

@@ -9,7 +9,7 @@ from humanalign.collect.prompts import PromptSet, load_prompts
 from humanalign.config import Settings
 from humanalign.errors import ConfigError, DataError
 from humanalign.models import Lora, Policy
-from humanalign.prefer.formats import read_pairs
+from humanalign.prefer.files.formats import read_pairs
 from humanalign.reward.sources import resolve
 from humanalign.run import Run
 from humanalign.sampling import Sampling

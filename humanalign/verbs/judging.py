@@ -8,12 +8,12 @@ from pathlib import Path
 
 from humanalign.align.methods import load_policy
 from humanalign.errors import ConfigError, StoreError
-from humanalign.prefer.consensus import Consensus, consensus
 from humanalign.prefer.constitution import Principle, load_constitution
 from humanalign.prefer.judge import judge as judge_comparisons
 from humanalign.prefer.judge import revise as revise_drafts
-from humanalign.prefer.labelers import LabelerReport, labelers
 from humanalign.prefer.pairs import pairs_of, prompt_split
+from humanalign.prefer.statistics.consensus import Consensus, consensus
+from humanalign.prefer.statistics.labelers import LabelerReport, labelers
 from humanalign.settings import JudgeConfig, PreferConfig, ReviseConfig
 from humanalign.types import Ranking, Rater
 from humanalign.verbs.inputs import (

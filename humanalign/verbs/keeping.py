@@ -36,7 +36,7 @@ def report(config: ReportConfig, place: Path, progress: Progress = None) -> Mapp
 def score(config: ScoreConfig, place: Path, progress: Progress = None) -> Mapping:
     """Accuracy of a reward on pairs, or its scores of answers in a .scored.jsonl beside them."""
     # Only scoring needs torch here.
-    from humanalign.prefer.formats import read_pairs
+    from humanalign.prefer.files.formats import read_pairs
     from humanalign.reward.fit import pair_accuracy
     from humanalign.reward.sources import resolve
     from humanalign.rows import columns, read_rows, write_rows

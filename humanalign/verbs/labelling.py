@@ -11,9 +11,9 @@ from pathlib import Path
 
 from humanalign.errors import ConfigError, StoreError, did_you_mean
 from humanalign.prefer.files.exports import EXPORTS, export_file
+from humanalign.prefer.files.formats import WRITERS, read_pairs, write_pairs
 from humanalign.prefer.files.judgements import Judgements, asked_as
 from humanalign.prefer.files.reading import read_judgements
-from humanalign.prefer.formats import WRITERS, read_pairs, write_pairs
 from humanalign.prefer.store import FeedbackStore
 from humanalign.prefer.store.database import shown
 from humanalign.prefer.store.projects import Project, ProjectSettings

@@ -27,7 +27,7 @@ LAYERS = [
 ]
 LEVEL = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 # Stated in the contract: a run directory and the settings may be read by everything above them.
-STORE_SIDE = ("store", "agreement", "consensus", "pairs", "formats", "labelers")
+STORE_SIDE = ("store", "statistics.summary", "statistics.consensus", "pairs", "files.exports")
 
 
 def name_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from humanalign.errors import DataError
-from humanalign.prefer.agreement import (
+from humanalign.prefer.statistics.agreement import (
     agreement,
     gwet_ac1,
     kendall_w,

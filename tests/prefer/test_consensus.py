@@ -8,10 +8,10 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from humanalign.errors import DataError
-from humanalign.prefer.agreement import agreement
-from humanalign.prefer.consensus import METHODS, consensus
-from humanalign.prefer.crowd import _nodes, crowd_scores, negative_log_posterior
-from humanalign.prefer.votes import levels, votes_of
+from humanalign.prefer.statistics.agreement import agreement
+from humanalign.prefer.statistics.consensus import METHODS, consensus
+from humanalign.prefer.statistics.crowd import _nodes, crowd_scores, negative_log_posterior
+from humanalign.prefer.statistics.votes import levels, votes_of
 from humanalign.types import Ranking
 from prefer.ballots import pool
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humanalign.errors import DataError
-from humanalign.prefer.consensus import consensus
 from humanalign.prefer.files.exports import EXPORTS, export_chunks, export_file, media_type
+from humanalign.prefer.files.formats import read_pairs
 from humanalign.prefer.files.judgements import (
     Judgement,
     Question,
@@ -21,7 +21,7 @@ from humanalign.prefer.files.judgements import (
     records_of,
 )
 from humanalign.prefer.files.reading import read_judgements
-from humanalign.prefer.formats import read_pairs
+from humanalign.prefer.statistics.consensus import consensus
 from humanalign.rows import read_rows
 from humanalign.types import Completion, Prompt, Ranking, Rater, Sampler
 from prefer.ballots import weak_orders

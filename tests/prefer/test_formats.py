@@ -7,7 +7,7 @@ import re
 import pytest
 
 from humanalign.errors import DataError
-from humanalign.prefer.formats import read_pairs, write_groups, write_pairs
+from humanalign.prefer.files.formats import read_pairs, write_groups, write_pairs
 from humanalign.prefer.pairs import Texts
 from humanalign.rows import read_rows, write_rows
 from humanalign.types import PreferencePair, Prompt, Ranking

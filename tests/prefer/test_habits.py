@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from humanalign.prefer.habits import Evidence, Timed
-from humanalign.prefer.labelers import labelers
+from humanalign.prefer.statistics.habits import Evidence, Timed
+from humanalign.prefer.statistics.labelers import labelers
 from humanalign.types import Ranking
 from prefer.ballots import pool
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from humanalign.prefer.display import order
-from humanalign.prefer.labelers import labelers, weights_of
+from humanalign.prefer.statistics.labelers import labelers, weights_of
 from humanalign.types import Comparison, Ranking, Rater
 from prefer.ballots import pool
 

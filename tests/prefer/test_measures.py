@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from humanalign.prefer import measures
-from humanalign.prefer.agreement import gwet_ac1, gwet_ac2, kendall_w, krippendorff_alpha
-from humanalign.prefer.bootstrap import Sums, intervals
-from humanalign.prefer.votes import levels, marks_of, votes_in
+from humanalign.prefer.statistics import measures
+from humanalign.prefer.statistics.agreement import gwet_ac1, gwet_ac2, kendall_w, krippendorff_alpha
+from humanalign.prefer.statistics.bootstrap import Sums, intervals
+from humanalign.prefer.statistics.votes import levels, marks_of, votes_in
 from humanalign.types import Ranking
 from prefer.ballots import pool
 from prefer.test_agreement import UNITS

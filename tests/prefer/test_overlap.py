@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from humanalign.prefer.overlap import bits, contested, further
-from humanalign.prefer.ratings import Rated
+from humanalign.prefer.statistics.overlap import bits, contested, further
+from humanalign.prefer.statistics.ratings import Rated
 from humanalign.types import Ranking
 
 AB, BA, TIE = (("a",), ("b",)), (("b",), ("a",)), (("a", "b"),)

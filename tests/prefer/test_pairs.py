@@ -5,8 +5,8 @@ from itertools import combinations
 import pytest
 
 from humanalign.errors import DataError
-from humanalign.prefer.consensus import Consensus
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
+from humanalign.prefer.statistics.consensus import Consensus
 from humanalign.types import Prompt, Ranking, Rater, split_of
 from prefer.ballots import filled
 

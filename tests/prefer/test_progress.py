@@ -9,8 +9,8 @@ import pytest
 from workplace import Site, make_site
 
 from humanalign.errors import DataError, StoreError
-from humanalign.prefer.consensus import consensus
 from humanalign.prefer.ranks import competition_marks
+from humanalign.prefer.statistics.consensus import consensus
 from humanalign.prefer.store import FeedbackStore
 from humanalign.prefer.store.agreed import Agreed
 from humanalign.prefer.store.progress import Figures

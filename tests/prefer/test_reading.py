@@ -7,9 +7,9 @@ import pytest
 
 from humanalign.errors import DataError
 from humanalign.prefer.files.exports import export_file
+from humanalign.prefer.files.formats import write_groups
 from humanalign.prefer.files.judgements import Question, asked_as, records_of
 from humanalign.prefer.files.reading import LAYOUTS, read_judgements
-from humanalign.prefer.formats import write_groups
 from humanalign.prefer.pairs import Texts
 from humanalign.prefer.store.asking import Item
 from humanalign.rows import write_rows

@@ -10,7 +10,7 @@ from itertools import combinations, permutations
 import pytest
 
 from humanalign.prefer.files.reading import read_judgements
-from humanalign.prefer.summary import Rated, summarise
+from humanalign.prefer.statistics.summary import Rated, summarise
 
 CLOSE = 1e-9
 

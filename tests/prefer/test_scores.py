@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import minimize
 
 from humanalign.errors import DataError
-from humanalign.prefer import duels
-from humanalign.prefer.scores import (
+from humanalign.prefer.statistics import duels
+from humanalign.prefer.statistics.scores import (
     choices_of_pairs,
     choices_of_rankings,
     rank_centrality,

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humanalign.errors import StoreError
-from humanalign.prefer.formats import read_pairs, write_groups, write_pairs
+from humanalign.prefer.files.formats import read_pairs, write_groups, write_pairs
 from humanalign.prefer.store import FeedbackStore
 from humanalign.rows import read_rows
 from humanalign.types import Comparison, Completion, Prompt, Ranking, Rater

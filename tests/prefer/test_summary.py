@@ -6,9 +6,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from humanalign.prefer.agreement import krippendorff_alpha
-from humanalign.prefer.explain import Figure, human_range
-from humanalign.prefer.summary import Rated, Timed, summarise
+from humanalign.prefer.statistics.agreement import krippendorff_alpha
+from humanalign.prefer.statistics.explain import Figure, human_range
+from humanalign.prefer.statistics.summary import Rated, Timed, summarise
 from humanalign.types import Ranking, Rater
 from prefer.ballots import pool
 

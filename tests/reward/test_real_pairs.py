@@ -6,7 +6,7 @@ these tests are skipped. The whole file at 192 tokens takes minutes: a measureme
 
 import pytest
 
-from humanalign.prefer.formats import read_pairs
+from humanalign.prefer.files.formats import read_pairs
 from humanalign.reward.fit import fit_reward
 from humanalign.reward.model import LearnedReward
 from humanalign.types import PreferencePair

@@ -17,9 +17,9 @@ from itertools import combinations
 from typing import Literal
 
 from humanalign.errors import DataError
-from humanalign.prefer.consensus import Consensus
 from humanalign.prefer.pairs import Texts
 from humanalign.prefer.ranks import Mark, competition_marks, is_whole, parse_marks
+from humanalign.prefer.statistics.consensus import Consensus
 from humanalign.types import (
     Comparison,
     Completion,

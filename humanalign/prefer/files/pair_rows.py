@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from humanalign.prefer.files.judgements import Record
+from humanalign.prefer.files.transcripts import as_messages, as_transcript, is_transcript
 from humanalign.prefer.pairs import ordered
-from humanalign.prefer.transcripts import as_messages, as_transcript, is_transcript
 from humanalign.types import Completion, Prompt
 
 PAIR = {"weight": "number", "margin": "number", "rater": "text", "prompt_id": "text"}

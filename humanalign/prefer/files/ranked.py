@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from humanalign.errors import DataError
 from humanalign.prefer.files.cells import listed, number, present, structure, text
+from humanalign.prefer.files.formats import LABELS, pairs_of_row
 from humanalign.prefer.files.gathering import Gathering, plain
-from humanalign.prefer.formats import LABELS, pairs_of_row
+from humanalign.prefer.files.transcripts import TURN, split_at_words
 from humanalign.prefer.ranks import Mark
-from humanalign.prefer.transcripts import TURN, split_at_words
 from humanalign.types import Prompt, RaterKind
 
 FIRST = ("1", "a", "left", "first", "model_a")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, RowMapping, and_, func, select
 
 from humanalign.errors import StoreError
-from humanalign.prefer.consensus import Consensus, consensus
-from humanalign.prefer.labelers import weights_of
+from humanalign.prefer.statistics.consensus import Consensus, consensus
+from humanalign.prefer.statistics.labelers import weights_of
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import canonical
 from humanalign.prefer.store.database import in_chunks, writing

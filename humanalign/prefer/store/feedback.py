@@ -22,11 +22,11 @@ from pathlib import Path
 from sqlalchemy import Table, and_, select
 
 from humanalign.errors import StoreError
-from humanalign.prefer.consensus import consensus as agree_on
 from humanalign.prefer.display import order
 from humanalign.prefer.files.judgements import Judgements, Record
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
+from humanalign.prefer.statistics.consensus import consensus as agree_on
 from humanalign.prefer.store import answers, asking, assign, records
 from humanalign.prefer.store.agreed import Agreed
 from humanalign.prefer.store.audit import Audit

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, Row, and_, select
 
 from humanalign.prefer.marks import RANKED
+from humanalign.prefer.statistics.summary import Rated, Timed
 from humanalign.prefer.store.answers import excluded
 from humanalign.prefer.store.records import ranking_of
 from humanalign.prefer.store.schema import (
@@ -22,7 +23,6 @@ from humanalign.prefer.store.schema import (
     item_completion,
     shown,
 )
-from humanalign.prefer.summary import Rated, Timed
 from humanalign.types import Ranking
 
 

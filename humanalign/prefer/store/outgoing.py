@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, Row, select
 
-from humanalign.prefer.consensus import Consensus
 from humanalign.prefer.files.judgements import Judgement, Question, Record, consensus_records
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.ranks import competition_marks
+from humanalign.prefer.statistics.consensus import Consensus
 from humanalign.prefer.store.answers import excluded
 from humanalign.prefer.store.records import completion_of, prompt_of
 from humanalign.prefer.store.schema import answer, completion, item, item_completion, prompt, rater

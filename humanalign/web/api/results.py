@@ -8,10 +8,10 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from humanalign.errors import StoreError
-from humanalign.prefer.consensus import Consensus
 from humanalign.prefer.files.exports import EXPORTS, media_type
 from humanalign.prefer.pairs import Texts, pairs_of
 from humanalign.prefer.ranks import competition_marks
+from humanalign.prefer.statistics.consensus import Consensus
 from humanalign.prefer.store import FeedbackStore
 from humanalign.prefer.store.agreed import ConsensusVersion
 from humanalign.types import PreferencePair

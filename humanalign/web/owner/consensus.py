@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from humanalign.prefer.consensus import Consensus
 from humanalign.prefer.ranks import competition_marks
+from humanalign.prefer.statistics.consensus import Consensus
 from humanalign.prefer.store.chain import canonical
 from humanalign.web.guard import OwnerViewer, Staff, store_of
 from humanalign.web.owner.overview import names_of

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from humanalign.prefer.marks import RANKED
-from humanalign.prefer.overlap import Contested, further
 from humanalign.prefer.ranks import Mark, competition_marks
+from humanalign.prefer.statistics.overlap import Contested, further
 from humanalign.prefer.store.browse import Given, ItemDetail, ItemRow, Show
 from humanalign.prefer.store.projects import Project
 from humanalign.web.guard import OwnerViewer, Staff, store_of

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from humanalign.errors import DataError
-from humanalign.prefer.labelers import Finding, LabelerReport
+from humanalign.prefer.statistics.labelers import Finding, LabelerReport
 from humanalign.prefer.store.browse import Given
 from humanalign.prefer.store.progress import Pace
 from humanalign.prefer.store.projects import Instructions, Member, Project, Standing

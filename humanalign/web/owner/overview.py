@@ -11,9 +11,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from humanalign.prefer.statistics.summary import Figure
 from humanalign.prefer.store.progress import Counts, Pace
 from humanalign.prefer.store.projects import Project
-from humanalign.prefer.summary import Figure
 from humanalign.web.guard import Staff, store_of
 from humanalign.web.owner import charts, words
 from humanalign.web.owner.pages import project_of, show

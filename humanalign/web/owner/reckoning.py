@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from humanalign.prefer.statistics.summary import Summary, summarise
 from humanalign.prefer.store import FeedbackStore
 from humanalign.prefer.store.progress import Pace
 from humanalign.prefer.store.projects import Project
-from humanalign.prefer.summary import Summary, summarise
 from humanalign.web.guard import store_of
 
 LOG = logging.getLogger("humanalign.web")

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from humanalign.prefer.summary import Figure
+from humanalign.prefer.statistics.summary import Figure
 from humanalign.web.guard import Staff
 from humanalign.web.owner import charts
 from humanalign.web.owner.pages import project_of, show

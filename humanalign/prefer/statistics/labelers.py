@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humanalign.intervals import clustered_interval
-from humanalign.prefer import findings
-from humanalign.prefer.findings import Finding
-from humanalign.prefer.habits import Evidence, Habits, displays, habits_of
-from humanalign.prefer.reliability import Scores, iterated, scores_of
-from humanalign.prefer.votes import Votes, marks_of, votes_in, votes_of
+from humanalign.prefer.statistics import findings
+from humanalign.prefer.statistics.findings import Finding
+from humanalign.prefer.statistics.habits import Evidence, Habits, displays, habits_of
+from humanalign.prefer.statistics.reliability import Scores, iterated, scores_of
+from humanalign.prefer.statistics.votes import Votes, marks_of, votes_in, votes_of
 from humanalign.types import Comparison, EvalResult, Ranking, Rater, RaterKind
 
 RESAMPLES = 2_000

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from humanalign.prefer.explain import Figure
-from humanalign.prefer.habits import Timed
-from humanalign.prefer.votes import Marks
+from humanalign.prefer.statistics.explain import Figure
+from humanalign.prefer.statistics.habits import Timed
+from humanalign.prefer.statistics.votes import Marks
 
 
 def figures(timed: Sequence[Timed], marks: Marks) -> tuple[Figure, ...]:

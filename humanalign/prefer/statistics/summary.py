@@ -15,15 +15,22 @@ from typing import Literal
 
 import numpy as np
 
-from humanalign.prefer import measures, timing
-from humanalign.prefer.bootstrap import Sums, intervals
-from humanalign.prefer.explain import RANKING, RATING, THUMBS, Figure, figure, human_range
-from humanalign.prefer.habits import Evidence, Shown, Timed, displays, habits_of
-from humanalign.prefer.labelers import LabelerReport, reports_on
-from humanalign.prefer.league import Match, Standing, league
-from humanalign.prefer.overlap import Contested, contested_in
 from humanalign.prefer.ranks import Mark
-from humanalign.prefer.ratings import (
+from humanalign.prefer.statistics import measures, timing
+from humanalign.prefer.statistics.bootstrap import Sums, intervals
+from humanalign.prefer.statistics.explain import (
+    RANKING,
+    RATING,
+    THUMBS,
+    Figure,
+    figure,
+    human_range,
+)
+from humanalign.prefer.statistics.habits import Evidence, Shown, Timed, displays, habits_of
+from humanalign.prefer.statistics.labelers import LabelerReport, reports_on
+from humanalign.prefer.statistics.league import Match, Standing, league
+from humanalign.prefer.statistics.overlap import Contested, contested_in
+from humanalign.prefer.statistics.ratings import (
     Rated,
     as_rankings,
     habits_of_rated,
@@ -31,7 +38,7 @@ from humanalign.prefer.ratings import (
     scale_of,
     votes_on_cuts,
 )
-from humanalign.prefer.votes import Marks, Votes, marks_of, votes_in, votes_of
+from humanalign.prefer.statistics.votes import Marks, Votes, marks_of, votes_in, votes_of
 from humanalign.types import Comparison, Ranking, Rater
 
 __all__ = ["Figure", "Rated", "Summary", "Timed", "summarise"]

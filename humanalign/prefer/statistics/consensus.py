@@ -14,9 +14,9 @@ from itertools import combinations, permutations
 import numpy as np
 
 from humanalign.errors import DataError, did_you_mean
-from humanalign.prefer.crowd import crowd_scores
-from humanalign.prefer.labelers import weights_of
-from humanalign.prefer.votes import levels
+from humanalign.prefer.statistics.crowd import crowd_scores
+from humanalign.prefer.statistics.labelers import weights_of
+from humanalign.prefer.statistics.votes import levels
 from humanalign.types import Ranking
 
 METHODS = ("borda", "kemeny", "bradley-terry")

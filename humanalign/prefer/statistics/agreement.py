@@ -14,10 +14,10 @@ import numpy as np
 
 from humanalign.errors import DataError
 from humanalign.intervals import mean_interval
-from humanalign.prefer import measures
-from humanalign.prefer.bootstrap import Sums
-from humanalign.prefer.measures import Level
-from humanalign.prefer.votes import Votes, marks_of, votes_in, votes_of
+from humanalign.prefer.statistics import measures
+from humanalign.prefer.statistics.bootstrap import Sums
+from humanalign.prefer.statistics.measures import Level
+from humanalign.prefer.statistics.votes import Votes, marks_of, votes_in, votes_of
 from humanalign.types import EvalResult, Ranking
 
 

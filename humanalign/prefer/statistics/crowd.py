@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from humanalign.prefer.votes import Votes, votes_of
+from humanalign.prefer.statistics.votes import Votes, votes_of
 from humanalign.types import Ranking
 
 PRIOR = (7.0, 3.0)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from humanalign.prefer.habits import Habits
-from humanalign.prefer.reliability import FEWEST_PROMPTS
+from humanalign.prefer.statistics.habits import Habits
+from humanalign.prefer.statistics.reliability import FEWEST_PROMPTS
 
 # A habit is worth naming when at least half of the answers or pairs show it.
 HABIT = 0.5

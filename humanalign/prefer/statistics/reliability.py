@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from humanalign.prefer.votes import Votes
+from humanalign.prefer.statistics.votes import Votes
 
 # Beta(7, 3): before any answer a labeler is believed to agree 70 % of the time.
 PRIOR = (7.0, 3.0)

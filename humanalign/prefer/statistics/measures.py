@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from humanalign.errors import DataError
-from humanalign.prefer.bootstrap import Sums, ratio
-from humanalign.prefer.votes import Marks, Votes
+from humanalign.prefer.statistics.bootstrap import Sums, ratio
+from humanalign.prefer.statistics.votes import Marks, Votes
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 

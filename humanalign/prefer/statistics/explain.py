@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from humanalign.intervals import wilson
-from humanalign.prefer.bootstrap import Sums
+from humanalign.prefer.statistics.bootstrap import Sums
 
 # Two people agree on 63 to 77 % of pairs when they judge helpfulness: HH 63 (arXiv:2204.05862),
 # AlpacaFarm 65.7 (2305.14387), InstructGPT 72.6, held-out labelers 77.3 (2203.02155).

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from humanalign.prefer.habits import Evidence, Habits, speeds
-from humanalign.prefer.votes import Marks, Votes, gathered
+from humanalign.prefer.statistics.habits import Evidence, Habits, speeds
+from humanalign.prefer.statistics.votes import Marks, Votes, gathered
 from humanalign.types import Ranking
 
 # One mark for everything is a straight line only where the others use other marks too.

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betainc
 
-from humanalign.prefer.consensus import CONTESTED_BELOW
-from humanalign.prefer.ratings import Rated, marks_of_rated, scale_of, votes_on_cuts
-from humanalign.prefer.reliability import iterated, scores_of
-from humanalign.prefer.votes import Marks, Votes, marks_of, votes_in
+from humanalign.prefer.statistics.consensus import CONTESTED_BELOW
+from humanalign.prefer.statistics.ratings import Rated, marks_of_rated, scale_of, votes_on_cuts
+from humanalign.prefer.statistics.reliability import iterated, scores_of
+from humanalign.prefer.statistics.votes import Marks, Votes, marks_of, votes_in
 from humanalign.types import Ranking
 
 

@@ -21,9 +21,7 @@ from itertools import product
 from pathlib import Path
 
 from humanalign.errors import DataError, did_you_mean
-from humanalign.prefer.pairs import Texts
-from humanalign.prefer.ranks import competition_marks, parse_marks
-from humanalign.prefer.transcripts import (
+from humanalign.prefer.files.transcripts import (
     Messages,
     as_messages,
     as_transcript,
@@ -32,7 +30,9 @@ from humanalign.prefer.transcripts import (
     pair_of_messages,
     split_transcripts,
 )
-from humanalign.prefer.votes import levels
+from humanalign.prefer.pairs import Texts
+from humanalign.prefer.ranks import competition_marks, parse_marks
+from humanalign.prefer.statistics.votes import levels
 from humanalign.rows import read_rows, suffix, write_bytes
 from humanalign.types import PreferencePair, Ranking
 

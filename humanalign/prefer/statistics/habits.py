@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 
 from humanalign.prefer.display import order
 from humanalign.prefer.ranks import Mark
-from humanalign.prefer.votes import Marks, Votes, levels
+from humanalign.prefer.statistics.votes import Marks, Votes, levels
 from humanalign.types import Comparison, Ranking
 
 Shown = Mapping[tuple[str, str], Sequence[str]]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from humanalign.prefer.bootstrap import Sums, intervals, ratio
-from humanalign.prefer.duels import bradley_terry_of
-from humanalign.prefer.explain import Figure, Meaning, figure
-from humanalign.prefer.votes import Votes, numbered
+from humanalign.prefer.statistics.bootstrap import Sums, intervals, ratio
+from humanalign.prefer.statistics.duels import bradley_terry_of
+from humanalign.prefer.statistics.explain import Figure, Meaning, figure
+from humanalign.prefer.statistics.votes import Votes, numbered
 
 # Half a tie between every two models: nobody is infinitely strong for never having lost.
 PRIOR = 0.5
