@@ -96,6 +96,8 @@ def _run(listening: socket.socket, workers: int, https: bool) -> None:
         # Behind a TLS proxy the addresses and the scheme are the proxy's to say.
         proxy_headers=https,
         timeout_graceful_shutdown=5,
+        # A worker that is slow to start, on a busy machine, is no dead one.
+        timeout_worker_healthcheck=60,
     )
     try:
         if workers > 1:
