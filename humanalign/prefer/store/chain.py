@@ -160,7 +160,7 @@ def _find_unreadable(connection: Connection, table: Table) -> None:
     for key in keys:
         named = zip(table.primary_key.columns, key, strict=True)
         try:
-            connection.execute(select(table).where(*(column == part for column, part in named)))
+            connection.execute(select(table).where(*(c == part for c, part in named))).all()
         except DatabaseError:
             shown = "/".join(str(part) for part in key)
             raise damage(table.name, shown, "holds bytes that are no text") from None
