@@ -341,6 +341,30 @@ def test_an_answer_sent_after_the_session_ended_is_stored_once_signed_in_again(w
     assert work.answers() == 1
 
 
+def test_an_unsent_answer_waits_for_whoever_gave_it(workplace):
+    work = workplace(texts=distinct(2, 2))
+    page, site = work.open(), work.site
+    other = site.hired("bob")
+
+    def sign_in(account):
+        token = site.store.people.open_session(account.rater_id)
+        work.context.add_cookies([{"name": "ha_session", "value": token, "url": work.url}])
+
+    site.store.people.close_sessions(site.labeler.rater_id)
+    work.press("1 2 Control+Enter")
+    page.wait_for_url("**/sign-in?next=*")
+    sign_in(other)
+    work.open()
+    page.wait_for_timeout(500)
+    expect(page.locator(".so-far b")).to_have_text("0/2")
+    assert page.locator("input:checked").count() == 0
+    assert work.answers() == 0
+    sign_in(site.labeler)
+    work.open()
+    expect(page.locator(".so-far b")).to_have_text("1/2")
+    assert work.rows("select rater_id from answer") == [(site.labeler.rater_id,)]
+
+
 def test_instructions_that_change_meanwhile_cost_no_answer(workplace):
     work = workplace(texts=distinct(2, 2))
     page, projects = work.open(), work.site.store.projects

@@ -266,12 +266,29 @@ def test_nothing_on_the_page_tells_who_wrote_an_answer(place):
         assert word not in page, word
 
 
+def test_a_form_that_somebody_else_filled_in_is_refused(place):
+    site, _ = place()
+    bob = site.hired("bob")
+    other = Labeler(site, bob)
+    action, mine = other.form(other.get())
+    sent = mine | {"who": site.labeler.rater_id, "reason": "other"}
+    sent |= {"mark.A": "1", "mark.B": "2", "mark.C": "3"}
+    tries = [other.send(action + end, sent).status_code for end in ("", "/draft", "/skip")]
+    assert tries == [403] * 3
+    assert rows(site, "select count(*) from answer union all select count(*) from draft") == [
+        (0,),
+        (0,),
+    ]
+    assert other.send(action, sent | {"who": bob.rater_id}).status_code == 303
+
+
 def test_a_task_of_somebody_else_is_not_found(place):
     site, labeler = place()
     action, fields = labeler.form(labeler.get())
-    stranger = Labeler(site, site.hired("bob"))
+    bob = site.hired("bob")
+    stranger = Labeler(site, bob)
     token = re.findall(r'name="csrf" content="(\w+)"', stranger.get("/work").text)[0]
-    sent = fields | {"csrf": token, "reason": "other"}
+    sent = fields | {"csrf": token, "who": bob.rater_id, "reason": "other"}
     sent |= {"mark.A": "1", "mark.B": "1", "mark.C": "1"}
     tries = [stranger.get(action), stranger.get(f"{action}/skip")]
     tries += [stranger.send(action + end, sent) for end in ("", "/draft", "/heartbeat", "/skip")]

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -25,8 +26,13 @@ from humanalign.web.guard import OwnerViewer, Seat, Viewer, Worker, missing, sto
 from humanalign.web.label import forms, phrases, sheet
 from humanalign.web.label.gate import Fields
 from humanalign.web.render import page
+from humanalign.web.words import sentence
 
 router = APIRouter()
+SOMEBODY_ELSE = sentence(
+    "This page was opened by somebody else who had signed in here. Nothing of it was stored; it is "
+    "sent when that person signs in again in this tab."
+)
 
 
 @router.get("/work")
@@ -89,6 +95,7 @@ def one_task(request: Request, seat: Worker, item: str) -> Response:
 @router.post("/work/{project}/items/{item}")
 def answer(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
     """Store the answer and go on; 422 names the card without a mark, 409 shows both versions."""
+    _check_sender(seat, sent)
     task = _task(request, seat, item)
     if _due(request, seat) in sheet.BLOCKED:
         return sheet.blocked(request, seat, _due(request, seat), kept=True)
@@ -107,6 +114,7 @@ def answer(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
 @router.post("/work/{project}/items/{item}/draft")
 def draft(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
     """Keep what is on the page now, complete or not; never an answer by itself."""
+    _check_sender(seat, sent)
     task = _task(request, seat, item)
     letters = [card.letter for card in task.cards]
     body = {
@@ -146,6 +154,7 @@ def ask_why(request: Request, seat: Worker, item: str, formatted: str = "") -> R
 @router.post("/work/{project}/items/{item}/skip")
 def skip(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
     """Give the item back with a reason and go on."""
+    _check_sender(seat, sent)
     task = _task(request, seat, item)
     if _due(request, seat) in sheet.BLOCKED:
         return sheet.blocked(request, seat, _due(request, seat))
@@ -188,6 +197,12 @@ def _submission(request: Request, seat: Seat, task: Task, sent: Mapping[str, str
         note=forms.note_of(sent),
         timing=forms.timing_of(sent, letters),
     )
+
+
+def _check_sender(seat: Seat, sent: Mapping[str, str]) -> None:
+    """A 403 for a form that was filled in by somebody else: its letters are that person's."""
+    if sent.get("who", seat.account.rater_id) != seat.account.rater_id:
+        raise HTTPException(403, SOMEBODY_ELSE)
 
 
 def _revision(sent: Mapping[str, str]) -> int:

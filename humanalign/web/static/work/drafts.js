@@ -7,9 +7,10 @@ const WAIT = 2000;
 const AGAIN = 10_000;
 const BEAT = 5 * 60_000;
 
-/** The place in this tab for what the server does not have yet. */
+/** The place in this tab for what the server does not have yet, one for each who signs in here. */
 function shelf(form) {
-  return `humanalign.draft.${form.dataset.item}.${form.dataset.revision}`;
+  const { item, revision } = form.dataset;
+  return `humanalign.draft.${form.elements.who.value}.${item}.${revision}`;
 }
 
 /** Put back what this tab kept of the task. True when there was something. */

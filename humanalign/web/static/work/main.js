@@ -161,13 +161,13 @@ function bindSkip(dialog) {
   });
 }
 
-/** An answer that the last visit of this tab could not send goes first. */
+/** An answer of this person that the last visit of this tab could not send goes first. */
 async function start() {
   load();
   mountDialogs();
   mount();
-  const waiting = unsent();
-  if (!waiting || !task) return;
+  const waiting = task && unsent(task.form.elements.who.value);
+  if (!waiting) return;
   const body = new URLSearchParams(waiting.body);
   body.set("csrf", task.form.elements.csrf.value);
   banner("unsent");

@@ -3,13 +3,13 @@
 
 import { words } from "./words.js";
 
-const SHELF = "humanalign.unsent";
+const SHELF = "humanalign.unsent.";
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 20_000;
 
-/** The answer that this tab still has to send, or null. */
-export function unsent() {
-  const kept = sessionStorage.getItem(SHELF);
+/** The answer of this person that the tab still has to send, or null; others' are left alone. */
+export function unsent(who) {
+  const kept = sessionStorage.getItem(SHELF + who);
   return kept ? JSON.parse(kept) : null;
 }
 
@@ -20,12 +20,13 @@ export function unsent() {
  * network comes back.
  */
 export async function deliver(url, body, signal) {
-  sessionStorage.setItem(SHELF, JSON.stringify({ url, body: body.toString() }));
+  const shelf = SHELF + body.get("who");
+  sessionStorage.setItem(shelf, JSON.stringify({ url, body: body.toString() }));
   for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
     const response = await attempt(url, body);
     if (signal.aborted) return null;
     if (response) {
-      if (!atSignIn(response)) sessionStorage.removeItem(SHELF);
+      if (!atSignIn(response)) sessionStorage.removeItem(shelf);
       banner("");
       return response;
     }
