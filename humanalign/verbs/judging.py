@@ -13,6 +13,7 @@ from humanalign.prefer.judge import judge as judge_comparisons
 from humanalign.prefer.judge import revise as revise_drafts
 from humanalign.prefer.pairs import pairs_of, prompt_split
 from humanalign.prefer.statistics.consensus import Consensus, consensus
+from humanalign.prefer.statistics.habits import Evidence
 from humanalign.prefer.statistics.labelers import LabelerReport, labelers
 from humanalign.settings import JudgeConfig, PreferConfig, ReviseConfig
 from humanalign.types import Ranking, Rater
@@ -43,7 +44,7 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
         )
     run = open_run("prefer", config, place)
     raters, comparisons = store.raters(), store.comparisons()
-    reports = labelers(rankings, raters, comparisons)
+    reports = labelers(rankings, raters, comparisons, Evidence(shown=store.shown()))
     agreed: Sequence[Ranking | Consensus] = rankings
     if config.consensus != "none":
         agreed = consensus(

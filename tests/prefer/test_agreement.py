@@ -129,6 +129,17 @@ def test_pair_agreement_counts_pairs_and_half_of_ties():
     assert pair_agreement(rankings[:2]) is None
 
 
+def test_alpha_on_ranks_is_that_of_the_competition_ranks():
+    given = {"ann": [1, 1, 1, 4], "bob": [1, 2, 3, 4], "cem": [2, 1, 2, 4]}
+    rankings = []
+    for rater, ranks in given.items():
+        tiers = [tuple("abcd"[i] for i in range(4) if ranks[i] == r) for r in sorted(set(ranks))]
+        rankings += [Ranking(c, rater, tuple(tiers)) for c in ("p", "q")]
+    units = [list(each) for each in zip(*given.values(), strict=True)] * 2
+    expected = krippendorff_alpha(units, "ordinal").value
+    assert agreement(rankings).alpha_ranks.value == pytest.approx(expected, abs=1e-12)
+
+
 def test_an_f_mark_stands_below_every_rank():
     rankings = [
         Ranking(c, r, tiers, rejected)
@@ -139,7 +150,8 @@ def test_an_f_mark_stands_below_every_rank():
         ]
     ]
     assert pair_agreement(rankings).value == 1.0
-    assert agreement(rankings).alpha_ranks.value == 1.0
+    # c has one rank and one F, so the ranks speak of a and b alone.
+    assert (agreement(rankings).alpha_ranks.value, agreement(rankings).alpha_ranks.n) == (1.0, 4)
     # c is flagged by one of two raters, a and b by none.
     chance = 2 * (1 / 6) * (5 / 6)
     expected = (2 / 3 - chance) / (1 - chance)

@@ -88,6 +88,17 @@ def test_everybody_may_reach_the_app_only_when_its_owner_has_a_password(tmp_path
     assert people.sign_in("owner", "a long enough password").role == "owner"
 
 
+def test_the_password_is_the_owners_whoever_else_is_called_owner(tmp_path, monkeypatch):
+    people = FeedbackStore(tmp_path / "s.db").people
+    people.create("Boss", "owner")
+    people.create("Owner", "labeler", password="a password of my own")
+    monkeypatch.setattr(serve, "_run", lambda *_: None)
+    monkeypatch.setenv("HUMANALIGN_OWNER_PASSWORD", "a long enough password")
+    serve.label(str(tmp_path / "s.db"), port=0, say=lambda _: None)
+    assert people.sign_in("Boss", "a long enough password").role == "owner"
+    assert people.sign_in("Owner", "a password of my own").role == "labeler"
+
+
 def test_a_databases_password_is_not_shown():
     url = "postgresql://ann:secret@db.example/feedback"
     assert serve.shown(url) == "postgresql://ann@db.example/feedback"

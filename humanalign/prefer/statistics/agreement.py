@@ -48,14 +48,14 @@ def agreement(rankings: Sequence[Ranking]) -> Agreement:
     """Every coefficient over `rankings`, matched by comparison and completion, never by name."""
     marks = marks_of(rankings)
     votes = votes_in(marks)
-    levels = measures.units_of(marks, marks.level, int(marks.level.max(initial=0)) + 1)
+    ranks = measures.rank_units(marks)
     rejected = measures.units_of(marks, marks.rejected.astype(int), 2)
     signs = measures.pair_units(votes)
     return Agreement(
         pairs=_pair_agreement(votes),
         alpha_pairs=coefficient(measures.alpha_of(signs, np.array([-1, 0, 1]), "nominal"), signs),
         alpha_ranks=coefficient(
-            measures.alpha_of(levels, np.arange(levels.counts.shape[1]), "ordinal"), levels
+            measures.alpha_of(ranks, np.arange(ranks.counts.shape[1]), "ordinal"), ranks
         ),
         rejection=coefficient(measures.gwet_of(rejected, np.eye(2)), rejected),
     )

@@ -167,6 +167,24 @@ def units_of(marks: Marks, values: np.ndarray, kinds: int) -> Units:
     return Units(counts.astype(float), comparison, len(marks.comparisons))
 
 
+def rank_units(marks: Marks) -> Units:
+    """Each completion as a unit, its values the competition ranks (1, 2, 2, 4) less one.
+
+    F is outside of the ranks, so an F mark is no value here; `gwet_of` the F marks tells of them.
+    """
+    kept = ~marks.rejected
+    answer, level = marks.answer[kept], marks.level[kept]
+    deep = int(level.max(initial=0)) + 1
+    tiers = np.bincount(answer * deep + level, minlength=deep * len(marks.rater))
+    # A rank counts those of the tiers above it.
+    above = tiers.reshape(-1, deep).cumsum(1) - tiers.reshape(-1, deep)
+    rank = above[answer, level]
+    target, comparison = marks.targets()
+    shape = (len(comparison), int(rank.max(initial=0)) + 1)
+    counts = np.bincount(target[kept] * shape[1] + rank, minlength=shape[0] * shape[1])
+    return Units(counts.reshape(shape).astype(float), comparison, len(marks.comparisons))
+
+
 def pair_units(votes: Votes) -> Units:
     """Each pair as a unit, with the values second better, tied, first better."""
     counts = votes.tally(np.ones(len(votes.raters)))

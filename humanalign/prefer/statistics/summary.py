@@ -135,7 +135,7 @@ def summarise(
 def _ranked(rankings: Sequence[Ranking], criterion: str) -> _Reading:
     marks = marks_of(rankings)
     votes = votes_in(marks)
-    ranks = measures.units_of(marks, marks.level, int(marks.level.max(initial=0)) + 1)
+    ranks = measures.rank_units(marks)
     kinds = ranks.counts.shape[1]
     rejected = measures.units_of(marks, marks.rejected.astype(int), 2)
     signs = np.array([-1, 0, 1])
