@@ -30,7 +30,7 @@ def store(tmp_path: Path, capsys) -> Path:
 
 def test_what_is_taken_in_is_given_out_as_it_was(store, tmp_path):
     out = tmp_path / "out.jsonl"
-    words = [f"store={store}", "format=groups", "project=said", "consensus=none", f"out={out}"]
+    words = [f"store={store}", "format=groups", f"out={out}"]
     assert run(["pairs", *words]) == 0
     found = {
         (row["prompt"], row["rater"]): dict(zip(row["completions"], row["ranks"], strict=True))
@@ -42,10 +42,22 @@ def test_what_is_taken_in_is_given_out_as_it_was(store, tmp_path):
     }
 
 
-def test_a_consensus_is_exported_by_default(store, tmp_path):
+def test_a_consensus_is_exported_where_it_is_named(store, tmp_path):
     out = tmp_path / "agreed.jsonl"
-    assert run(["pairs", f"store={store}", "format=groups", f"out={out}"]) == 0
+    words = ["pairs", f"store={store}", "format=groups", "consensus=borda", f"out={out}"]
+    assert run(words) == 0
     assert {row["rater"] for row in read_rows(out)} == {"consensus"}
+
+
+def test_the_parts_of_a_split_are_the_whole(store, tmp_path):
+    sizes = []
+    for part in ("split=train", "split=test", "rejected=lose"):
+        out = tmp_path / "part.jsonl"
+        assert run(["pairs", f"store={store}", "consensus=none", part, f"out={out}"]) == 0
+        sizes.append(len(read_rows(out)) if out.stat().st_size else 0)
+    # ann: 1 over 2 and 3, which tie; bob: 1 over 2, and F left out, or below both.
+    assert sizes[0] + sizes[1] == 3 * (2 + 1)
+    assert sizes[2] == 3 * (2 + 3)
 
 
 def test_an_untouched_store_verifies_and_a_changed_one_does_not(store, capsys):

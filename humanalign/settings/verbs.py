@@ -95,7 +95,16 @@ class PairsConfig(Settings):
         default="preference",
         description="preference, conversation, hh, unpaired; or an export of docs/formats.md",
     )
-    consensus: Literal["borda", "kemeny", "bradley-terry", "none"] = "borda"
+    consensus: Literal["borda", "kemeny", "bradley-terry", "none"] | None = Field(
+        default=None, description="null: borda for pairs, none for a project's whole answers"
+    )
+    ties: Literal["drop", "soft"] = "drop"
+    rejected: Literal["drop", "lose"] = Field(
+        default="drop", description="F: leave out, or below all"
+    )
+    split: Literal["train", "validation", "test"] | None = Field(
+        default=None, description="prompts of this part only; null: all"
+    )
     judgements: str | None = Field(
         default=None, description="a file of judgements, or of answers to judge, to take in"
     )

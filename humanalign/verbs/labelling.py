@@ -14,6 +14,8 @@ from humanalign.prefer.files.exports import EXPORTS, export_file
 from humanalign.prefer.files.formats import WRITERS, read_pairs, write_pairs
 from humanalign.prefer.files.judgements import Judgements, asked_as
 from humanalign.prefer.files.reading import read_judgements
+from humanalign.prefer.marks import RANKED
+from humanalign.prefer.pairs import prompt_split
 from humanalign.prefer.store import FeedbackStore
 from humanalign.prefer.store.database import shown
 from humanalign.prefer.store.projects import Project, ProjectSettings
@@ -53,7 +55,12 @@ def pairs(config: PairsConfig, place: Path, progress: Progress = None) -> Mappin
     if config.pairs:
         found = read_pairs(config.pairs)
     elif config.format in WRITERS and not config.project:
-        found = existing(_store_of(config)).pairs(consensus=config.consensus)
+        found = existing(_store_of(config)).pairs(
+            config.split,
+            config.consensus or "borda",
+            ties=config.ties,
+            rejects=config.rejected,
+        )
     else:
         return _export(config, config.out)
     path = write_pairs(found, config.out, format=config.format)
@@ -107,7 +114,7 @@ def _project(store: FeedbackStore, found: Judgements, name: str) -> Project:
 
 
 def _export(config: PairsConfig, out: str) -> Mapping:
-    """One project's answers, or its newest consensus version, in a format of `EXPORTS`."""
+    """One project's answers, or a consensus of them, in a format of `EXPORTS`."""
     store = existing(_store_of(config))
     named = {each.name: each for each in store.projects.all()}
     name = config.project or (next(iter(named)) if len(named) == 1 else "")
@@ -116,12 +123,15 @@ def _export(config: PairsConfig, out: str) -> Mapping:
         hint = did_you_mean(name, named)
         raise ConfigError(f"project: name one of {known}, got '{name}'{hint}")
     project = named[name]
-    if config.consensus == "none" or project.kind not in ("ranking", "pairwise"):
+    if config.consensus in (None, "none") or project.kind not in RANKED:
         records = store.records(project.id, revisions=EXPORTS[config.format].revisions)
     else:
         version = store.agreed.make(project.id, config.consensus, by="command line")
         records = store.consensus_records(project.id, version.number)
-    return {"project": name, "file": str(export_file(config.format, records, out))}
+    if config.split:
+        records = (each for each in records if prompt_split(each.prompt) == config.split)
+    file = export_file(config.format, records, out, ties=config.ties, rejects=config.rejected)
+    return {"project": name, "file": str(file)}
 
 
 def _store_of(config: PairsConfig) -> str:
