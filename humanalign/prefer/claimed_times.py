@@ -6,7 +6,6 @@ anything, so these are hints for the owner, never a reason to refuse an answer.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from humanalign.prefer.marks import LETTERS
@@ -34,4 +33,5 @@ def clean_timing(said: Mapping) -> dict:
 def _seconds(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return round(min(max(float(value), 0.0), LONGEST), 2) if math.isfinite(value) else None
+    # Compared before it is made a float, which a very long whole number cannot be.
+    return round(float(min(max(value, 0), LONGEST)), 2) if value - value == 0 else None

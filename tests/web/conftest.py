@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from httpx2 import Response
+from plain_browser import Labeler
 from starlette.testclient import TestClient
 from workplace import Site, make_site
 
@@ -78,3 +79,17 @@ def fresh(tmp_path: Path) -> Iterator[Site]:
     made = make_site(tmp_path)
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Callable[..., tuple[Site, Labeler]]]:
+    """Makes a site and a labeler on it: `place(texts=..., kind=...)`."""
+    made: list[Site] = []
+
+    def make(**how) -> tuple[Site, Labeler]:
+        made.append(make_site(tmp_path, **how))
+        return made[-1], Labeler(made[-1])
+
+    yield make
+    for site in made:
+        site.store.close()

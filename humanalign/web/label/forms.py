@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from humanalign.prefer.claimed_times import clean_timing
 from humanalign.prefer.ranks import Mark
 from humanalign.web.words import Translate, sentence
 
@@ -31,7 +32,6 @@ RANK_IT = sentence("Answer {letter} has no mark. Give it a rank from 1 to {highe
 RATE_IT = sentence("Answer {letter} has no mark. Give it a number from 1 to {highest}.")
 THUMB_IT = sentence("Answer {letter} has no mark. Say whether it is good.")
 CHOOSE_ONE = sentence("Nothing is chosen yet. Choose one of the four.")
-DAY = 86400.0
 
 
 @dataclass(frozen=True)
@@ -141,25 +141,13 @@ def note_of(fields: Mapping[str, str]) -> str:
     return fields.get("note", "").replace("\r\n", "\n").strip()
 
 
-def timing_of(fields: Mapping[str, str], letters: Sequence[str]) -> dict:
-    """The browser's own clock: {"active": s, "dwell": {"A": s}, "changes": n}; {} if it sent none.
-
-    What is sent is a hint that nobody vouches for, so a damaged one is dropped without a word.
-    """
+def timing_of(fields: Mapping[str, str]) -> dict:
+    """What is usable of the browser's own clock; {} if it sent none, or no JSON."""
     try:
         sent = json.loads(fields.get("timing") or "{}")
-        dwell = {card: _seconds(sent["dwell"][card]) for card in letters if card in sent["dwell"]}
-        changes = min(10_000, max(0, int(sent["changes"])))
-        return {"active": _seconds(sent["active"]), "dwell": dwell, "changes": changes}
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
-
-
-def _seconds(value: float) -> float:
-    seconds = round(float(value), 1)
-    if not 0 <= seconds <= DAY:
-        raise ValueError(f"no time spent on an item: {value}")
-    return seconds
+    return clean_timing(sent) if isinstance(sent, dict) else {}
 
 
 def _mark(value: str) -> Mark:

@@ -9,27 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from humanalign.prefer.store.projects import Instructions
-from humanalign.web.guard import Seat, Worker, missing, store_of
+from humanalign.web.guard import Seat, Sent, Worker, missing, store_of
 from humanalign.web.render import language_of, page
 from humanalign.web.words import Translate, translator
 
 router = APIRouter()
-
-
-async def fields(request: Request) -> Mapping[str, str]:
-    """The text fields of the form that was sent; files are left out."""
-    form = await request.form()
-    return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-Fields = Annotated[Mapping[str, str], Depends(fields)]
 
 
 def words_of(request: Request) -> Translate:
@@ -45,8 +35,8 @@ def instructions(request: Request, seat: Worker) -> Response:
 
 
 @router.get("/work/{project}/gate")
-def gate(request: Request, seat: Worker, step: str = "") -> Response:
-    """The step that is due; once all are taken, the work itself."""
+def gate(request: Request, seat: Worker, step: str = "", kept: str = "") -> Response:
+    """The step that is due; once all are taken, the work itself. `kept`: an answer waits for it."""
     due = _due(request, seat)
     if due == "consent":
         return page(request, "work/consent.html", project=seat.project, problem="")
@@ -55,11 +45,11 @@ def gate(request: Request, seat: Worker, step: str = "") -> Response:
     version = store_of(request).projects.instructions(seat.project.id)
     if step == "quiz" and version.quiz:
         return _quiz(request, seat, version)
-    return _instructions(request, seat, version, gate=True)
+    return _instructions(request, seat, version, gate=True, kept=bool(kept))
 
 
 @router.post("/work/{project}/gate")
-def take_step(request: Request, seat: Worker, sent: Fields) -> Response:
+def take_step(request: Request, seat: Worker, sent: Sent) -> Response:
     """Record consent, or grade the questions: passed, or explained and asked again."""
     due = _due(request, seat)
     if due == "consent" and sent.get("step") == "consent":
@@ -140,7 +130,9 @@ def _quiz(
     )
 
 
-def _instructions(request: Request, seat: Seat, version: Instructions, *, gate: bool) -> Response:
+def _instructions(
+    request: Request, seat: Seat, version: Instructions, *, gate: bool, kept: bool = False
+) -> Response:
     """The text; in the gate with what leads on, and why it is asked again."""
     member = seat.member
     tried = gate and member is not None and member.tries > 0
@@ -156,6 +148,7 @@ def _instructions(request: Request, seat: Seat, version: Instructions, *, gate: 
         gate=gate,
         changed=changed,
         again=again,
+        kept=kept,
     )
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from humanalign.errors import StoreError
 from humanalign.prefer.ranks import Mark
 from humanalign.prefer.store.queue import Task
 from humanalign.web.guard import Seat, store_of
@@ -23,6 +22,8 @@ from humanalign.web.label.gate import words_of
 from humanalign.web.render import page
 
 BLOCKED = ("paused", "excluded", "closed")
+# The answers looked at for the versions that somebody had passed: an open page is one of the last.
+EARLIER = 50
 # Set anew by the page that is built, so not carried over from the form that was sent.
 FRESH = ("csrf", "key", "revision")
 
@@ -127,16 +128,21 @@ def blocked(request: Request, seat: Seat, due: str, *, kept: bool = False) -> Re
     return page(request, "work/blocked.html", status, project=seat.project, kept=kept, **words)
 
 
-def stamp(request: Request, seat: Seat, sent: str) -> str:
-    """The instruction version an answer is given under: the one its page named, if it is ours."""
+def stamp(request: Request, seat: Seat, due: str, named: str) -> str:
+    """The instruction version an answer is given under: the one its page named, if it was passed.
+
+    "" where the person has to pass the instructions first (`due`) and named none that they had.
+    """
+    store, rater_id = store_of(request), seat.account.rater_id
     passed = seat.member.passed or "" if seat.member else ""
-    if not sent or sent == passed:
+    if named and named == passed:
         return passed
-    try:
-        version = store_of(request).projects.version(sent)
-    except StoreError:
-        return passed
-    return version.id if version.project_id == seat.project.id else passed
+    earlier = store.items.latest(seat.project.id, rater_id, limit=EARLIER) if named else []
+    if named in {given.instructions for given in earlier}:
+        return named
+    if due != "open":
+        return ""
+    return passed or store.projects.instructions(seat.project.id).id
 
 
 def summary(marks: Mapping[str, Mark]) -> str:

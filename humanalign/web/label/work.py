@@ -22,9 +22,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from humanalign.errors import DataError
 from humanalign.prefer.store.answers import KeyReused
 from humanalign.prefer.store.queue import Conflict, Submission, Task
-from humanalign.web.guard import OwnerViewer, Seat, Viewer, Worker, missing, store_of
+from humanalign.web.guard import OwnerViewer, Seat, Sent, Viewer, Worker, missing, store_of
 from humanalign.web.label import forms, phrases, sheet
-from humanalign.web.label.gate import Fields
 from humanalign.web.render import page
 from humanalign.web.words import sentence
 
@@ -93,37 +92,37 @@ def one_task(request: Request, seat: Worker, item: str) -> Response:
 
 
 @router.post("/work/{project}/items/{item}")
-def answer(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
-    """Store the answer and go on; 422 names the card without a mark, 409 shows both versions."""
+def answer(request: Request, seat: Worker, item: str, sent: Sent) -> Response:
+    """Store the answer and go on; 422 names the card without a mark, 409 shows both versions.
+
+    Whoever has to pass the instructions again goes there, with the answer kept as a draft, unless
+    the page was opened under a version they had passed.
+    """
     _check_sender(seat, sent)
-    task = _task(request, seat, item)
-    if _due(request, seat) in sheet.BLOCKED:
-        return sheet.blocked(request, seat, _due(request, seat), kept=True)
+    task, due = _task(request, seat, item), _due(request, seat)
+    if due in sheet.BLOCKED:
+        return sheet.blocked(request, seat, due, kept=True)
+    version = sheet.stamp(request, seat, due, sent.get("instructions", ""))
+    if not version:
+        _keep(request, seat, task, sent)
+        return RedirectResponse(f"/work/{seat.project.id}/gate?kept=1", 303)
     letters = [card.letter for card in task.cards]
     marks = forms.marks_of(sent, task.kind, letters)
     faulty = forms.unmarked(marks, letters)
     if faulty is not None:
         return sheet.show(request, seat, task, sent=sent, faulty=faulty)
     try:
-        store_of(request).queue.submit(_submission(request, seat, task, sent))
+        store_of(request).queue.submit(_submission(seat, task, sent, version))
     except (Conflict, KeyReused):
         return sheet.conflict(request, seat, _task(request, seat, item), sent)
     return _onward(seat, sent)
 
 
 @router.post("/work/{project}/items/{item}/draft")
-def draft(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
+def draft(request: Request, seat: Worker, item: str, sent: Sent) -> Response:
     """Keep what is on the page now, complete or not; never an answer by itself."""
     _check_sender(seat, sent)
-    task = _task(request, seat, item)
-    letters = [card.letter for card in task.cards]
-    body = {
-        "marks": forms.marks_of(sent, task.kind, letters),
-        "note": forms.note_of(sent),
-        "revision": _revision(sent),
-        "timing": forms.timing_of(sent, letters),
-    }
-    store_of(request).queue.save_draft(item, seat.account.rater_id, body)
+    _keep(request, seat, _task(request, seat, item), sent)
     return JSONResponse({"saved": True})
 
 
@@ -152,7 +151,7 @@ def ask_why(request: Request, seat: Worker, item: str, formatted: str = "") -> R
 
 
 @router.post("/work/{project}/items/{item}/skip")
-def skip(request: Request, seat: Worker, item: str, sent: Fields) -> Response:
+def skip(request: Request, seat: Worker, item: str, sent: Sent) -> Response:
     """Give the item back with a reason and go on."""
     _check_sender(seat, sent)
     task = _task(request, seat, item)
@@ -185,7 +184,18 @@ def _stopped(request: Request, seat: Seat) -> Response | None:
     return None if due == "open" else RedirectResponse(f"/work/{seat.project.id}/gate", 303)
 
 
-def _submission(request: Request, seat: Seat, task: Task, sent: Mapping[str, str]) -> Submission:
+def _keep(request: Request, seat: Seat, task: Task, sent: Mapping[str, str]) -> None:
+    """Keep what was entered as the draft of the task."""
+    body = {
+        "marks": forms.marks_of(sent, task.kind, [card.letter for card in task.cards]),
+        "note": forms.note_of(sent),
+        "revision": _revision(sent),
+        "timing": forms.timing_of(sent),
+    }
+    store_of(request).queue.save_draft(task.item_id, seat.account.rater_id, body)
+
+
+def _submission(seat: Seat, task: Task, sent: Mapping[str, str], version: str) -> Submission:
     letters = [card.letter for card in task.cards]
     return Submission(
         item_id=task.item_id,
@@ -193,9 +203,9 @@ def _submission(request: Request, seat: Seat, task: Task, sent: Mapping[str, str
         marks=forms.marks_of(sent, task.kind, letters),
         key=sent.get("key", ""),
         revision=_revision(sent),
-        instructions=sheet.stamp(request, seat, sent.get("instructions", "")),
+        instructions=version,
         note=forms.note_of(sent),
-        timing=forms.timing_of(sent, letters),
+        timing=forms.timing_of(sent),
     )
 
 

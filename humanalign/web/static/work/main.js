@@ -6,7 +6,7 @@ import { mountKeys } from "./keys.js";
 import { mountRail } from "./rail.js";
 import { complain, follow } from "./ranking.js";
 import { fold, reachable, reveal, unfold } from "./reading.js";
-import { atSignIn, banner, deliver, unsent } from "./sending.js";
+import { atGate, atSignIn, banner, deliver, unsent } from "./sending.js";
 import { Sheet } from "./sheet.js";
 import { watch } from "./timing.js";
 import { load, words, announce } from "./words.js";
@@ -84,6 +84,10 @@ async function send(url, body) {
     freeze(false);
     mine.drafts.changed();
     return banner("refused");
+  }
+  if (atGate(response)) {
+    mine.drafts.changed();
+    return location.assign(response.url);
   }
   if (response.ok) {
     if (url === form.action) history.replaceState(null, "", new URL(url).pathname);

@@ -41,6 +41,11 @@ export function atSignIn(response) {
   return new URL(response.url).pathname === "/sign-in";
 }
 
+/** Whether the instructions come first: the answer is not stored, and stays as a draft. */
+export function atGate(response) {
+  return new URL(response.url).pathname.endsWith("/gate");
+}
+
 /** Show the line about an answer that is not stored; "" takes it away. */
 export function banner(name) {
   const place = document.getElementById("unsent");
