@@ -113,7 +113,9 @@ def kills(plan: Plan) -> None:
     for workers in (1, 4):
         with _store("sqlite") as (url, folder):
             people = make_crowd(url, items=2 * plan.items, labelers=plan.labelers, overlap=OVERLAP)
-            trial = work_under_kills(people, folder, Habits(), kills=plan.kills, workers=workers)
+            trial = work_under_kills(
+                people, folder, Habits(patience=120), kills=plan.kills, workers=workers
+            )
         ready, answered = ([each[n] for each in trial.restarts] for n in (0, 1))
         fault = trial.fault(2 * plan.items, OVERLAP)
         print(

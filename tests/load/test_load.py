@@ -45,8 +45,8 @@ def test_programs_at_the_api_give_each_item_its_three_answers(tmp_path):
 
 def test_a_killed_server_has_every_answer_that_it_acknowledged(tmp_path):
     crowd = make_crowd(tmp_path / "s.db", items=100, labelers=20, overlap=OVERLAP)
-    trial = work_under_kills(crowd, tmp_path, Habits(), kills=4)
-    assert len(trial.restarts) == 4
+    trial = work_under_kills(crowd, tmp_path, Habits(patience=120), kills=5)
+    assert len(trial.restarts) == 5
     assert trial.fault(100, OVERLAP) == ""
 
 
