@@ -1,10 +1,8 @@
 """A labeler's work in the store: what comes next, what an answer does, and what races leave."""
 
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import select
 
 from humanalign.errors import DataError, StoreError
 from humanalign.prefer.store import FeedbackStore
@@ -14,41 +12,11 @@ from humanalign.prefer.store.assign import LEASE_SECONDS
 from humanalign.prefer.store.projects import ProjectSettings
 from humanalign.prefer.store.queue import Conflict, Submission
 from humanalign.prefer.store.schema import answer, assignment, flag, slot
-from humanalign.types import Completion, Prompt, Rater, Sampler
-from prefer.stores import at_once, opened
+from humanalign.types import Completion, Prompt, Sampler
+from prefer.stores import at_once
+from prefer.work import PEOPLE, STRICT, place, rows, send
 
 pytestmark = pytest.mark.usefixtures("either_database")
-STRICT = {"A": 1, "B": 2, "C": 3}
-PEOPLE = ("ann", "bob", "cid", "dan")
-
-
-def place(folder, items=1, overlap=3, kind="ranking", settings=None, cards=3):
-    """A project with a few items, four raters, and a clock that stands still."""
-    store, clock = opened(folder)
-    project = store.projects.create("P", kind, "helpful", settings=settings)
-    asked = [Prompt(f"prompt {n}") for n in range(items)]
-    made = [[Completion(p.id, f"{p.text} {k}", Sampler("m")) for k in range(cards)] for p in asked]
-    questions = [
-        Item(p.id, tuple(each.id for each in row), "helpful", kind)
-        for p, row in zip(asked, made, strict=True)
-    ]
-    flat = [each for row in made for each in row]
-    ids = store.queue.add(project.id, asked, flat, questions, overlap=overlap)
-    for name in PEOPLE:
-        store.add_rater(Rater(name))
-    return SimpleNamespace(store=store, clock=clock, project=project.id, ids=ids, queue=store.queue)
-
-
-def send(at, who, item=None, marks=None, key=None, revision=0, **more):
-    """Answer the item, by default the next one."""
-    item = item or at.queue.next(at.project, who).item_id
-    key = key or f"{who} {item} {revision}"
-    return at.queue.submit(Submission(item, who, marks or STRICT, key, revision, **more))
-
-
-def rows(at, table, *conditions):
-    with at.store._engine.connect() as connection:
-        return connection.execute(select(table).where(*conditions)).mappings().all()
 
 
 def test_letters_mean_the_cards_as_this_rater_saw_them(tmp_path):

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from humanalign.errors import StoreError
 from humanalign.prefer.display import order
@@ -26,6 +38,9 @@ class LeaseLost(StoreError):
 
 
 SKIP = "skip"
+# A slot that stands in for one whose answer no longer counts has that slot's number plus this:
+# the same one twice is one, and its rater sees the same completion first (a multiple of 2 to 9).
+REPLACES = 100_800
 
 WHO, WHAT, WHERE = bindparam("who"), bindparam("what"), bindparam("project")
 NUMBER, NOW, UNTIL = bindparam("number_"), bindparam("now"), bindparam("until")
@@ -41,6 +56,23 @@ def _met(item_id):
         assignment.c.item_id == item_id, assignment.c.rater_id == WHO
     )
     return or_(judged.exists(), skipped.exists(), holds.exists())
+
+
+def _replacements() -> Select:
+    """The slots that replace those a rater's answers fill, but for those that are there."""
+    number = slot.c.number + REPLACES
+    there = slot.alias()
+    here = and_(slot.c.item_id == assignment.c.item_id, slot.c.number == assignment.c.slot)
+    known = select(there.c.number).where(
+        there.c.item_id == slot.c.item_id, there.c.number == slot.c.number + REPLACES
+    )
+    wanted = select(slot.c.item_id, number, slot.c.project_id, slot.c.position, false())
+    return wanted.join(assignment, here).where(
+        assignment.c.rater_id == WHO,
+        assignment.c.answered_at.is_not(None),
+        slot.c.project_id == WHERE,
+        ~known.exists(),
+    )
 
 
 MINE = and_(assignment.c.item_id == WHAT, assignment.c.rater_id == WHO)
@@ -94,6 +126,12 @@ TAKEN_OVER = (
     .values(rater_id=WHO, lease_until=UNTIL)
 )
 TAKEN = assignment.insert()
+COLUMNS = ("item_id", "number", "project_id", "position", "taken")
+REPLACED = (
+    slot.insert()
+    .from_select(COLUMNS, _replacements())
+    .execution_options(preserve_rowcount=True)  # how many it opened, on PostgreSQL too
+)
 FILLED = update(slot).where(THIS_SLOT).values(taken=bindparam("is_taken"))
 RENEWED = update(assignment).where(MINE_OPEN).values(lease_until=UNTIL)
 ANSWERED = update(assignment).where(MINE).values(answered_at=NOW)
@@ -126,7 +164,8 @@ def gold_item(connection: Connection, rater_id: str, project_id: str, now: float
         return None
     number = open_slot(connection, item_id)
     if number is None:
-        last = select(func.max(slot.c.number)).where(slot.c.item_id == item_id)
+        mine = and_(slot.c.item_id == item_id, slot.c.number < REPLACES)
+        last = select(func.max(slot.c.number)).where(mine)
         number = (connection.execute(last).scalar() or 0) + 1
         add_slots(connection, [(item_id, number)])
     take(connection, item_id, number, rater_id, now)
@@ -163,6 +202,11 @@ def add_slots(connection: Connection, wanted: list[tuple[str, int]]) -> None:
             places[row.id] = {"project_id": row.project_id, "position": row.position}
     rows = [{"item_id": i, "number": n, "taken": False, **places[i]} for i, n in wanted]
     insert_new(connection, slot, rows)
+
+
+def replace_answers(connection: Connection, project_id: str, rater_id: str) -> int:
+    """Open a slot for each that this rater's answers fill, once; return how many that opened."""
+    return connection.execute(REPLACED, {"project": project_id, "who": rater_id}).rowcount
 
 
 def take(connection: Connection, item_id: str, number: int, rater_id: str, now: float) -> None:

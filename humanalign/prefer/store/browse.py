@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from humanalign.errors import StoreError
+from humanalign.prefer.store.assign import REPLACES
 from humanalign.prefer.store.database import in_chunks
 from humanalign.prefer.store.records import completion_of, prompt_of
 from humanalign.prefer.store.schema import (
@@ -34,6 +35,7 @@ from humanalign.prefer.store.schema import (
     flag,
     item,
     item_completion,
+    membership,
     prompt,
     shown,
     slot,
@@ -44,11 +46,21 @@ from humanalign.types import Completion, Prompt
 Show = Literal["all", "unfinished", "flagged", "skipped", "gold"]
 # How much of a prompt a row of the list shows.
 OPENING = 200
+# A slot that replaces an answer is not one more answer wanted.
+WANTED = slot.c.number < REPLACES
+# Whoever gave the answer is excluded from its project at present.
+LEFT_OUT = exists().where(
+    item.c.id == answer.c.item_id,
+    membership.c.project_id == item.c.project_id,
+    membership.c.rater_id == answer.c.rater_id,
+    membership.c.status == "excluded",
+)
 
 
 @dataclass(frozen=True)
 class ItemRow:
-    """One line of the list: `answers` of `overlap` wanted, and how often it was put aside."""
+    """One line of the list: `answers` that count of `overlap` wanted, and how often it was put
+    aside."""
 
     id: str
     position: int
@@ -164,7 +176,7 @@ class Items:
                 criterion=row["criterion"],
                 prompt=prompt_of(connection.execute(asked).mappings().one()),
                 completions=_completions(connection, item_id),
-                overlap=_counted(connection, slot, [item_id]).get(item_id, 0),
+                overlap=_counted(connection, slot, [item_id], WANTED).get(item_id, 0),
                 gold=json.loads(row["gold"]) if row["gold"] else None,
                 given=tuple(
                     _given(connection, answer.c.item_id == item_id, answer.c.rater_id, 10_000)
@@ -185,8 +197,9 @@ class Items:
         return found[0], found[1]
 
     def overlaps(self, project_id: str) -> dict[str, int]:
-        """item id -> how many labelers are asked."""
-        wanted = select(slot.c.item_id, func.count()).where(slot.c.project_id == project_id)
+        """item id -> how many labelers are asked whose answers count."""
+        here = and_(slot.c.project_id == project_id, WANTED)
+        wanted = select(slot.c.item_id, func.count()).where(here)
         with self._engine.connect() as connection:
             return dict(connection.execute(wanted.group_by(slot.c.item_id)).tuples().all())
 
@@ -224,8 +237,8 @@ def _only(show: Show) -> ColumnElement[bool]:
 
 
 def _rows(connection: Connection, item_ids: Sequence[str]) -> list[ItemRow]:
-    overlap = _counted(connection, slot, item_ids)
-    answers = _counted(connection, answer, item_ids, answer.c.revision == 1)
+    overlap = _counted(connection, slot, item_ids, WANTED)
+    answers = _counted(connection, answer, item_ids, answer.c.revision == 1, ~LEFT_OUT)
     skips = _counted(connection, flag, item_ids, flag.c.kind == "skip")
     flags = _counted(connection, flag, item_ids, flag.c.kind != "skip")
     opening = func.substr(prompt.c.text, 1, OPENING).label("opening")

@@ -18,7 +18,7 @@ from humanalign.prefer.files.judgements import Judgement, Judgements, Question
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.store.answers import add_rater
 from humanalign.prefer.store.asking import Item, add_items
-from humanalign.prefer.store.assign import LEASE_SECONDS, add_slots
+from humanalign.prefer.store.assign import LEASE_SECONDS, REPLACES, add_slots
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import append_answers, canonical, sha256
 from humanalign.prefer.store.database import in_chunks, insert_new, writing
@@ -249,7 +249,8 @@ def _slots(connection: Connection, item_ids: Sequence[str]) -> tuple[dict, dict,
             held[row.item_id, row.rater_id] = row.slot
         rows = select(slot.c.item_id, slot.c.number, slot.c.taken).order_by(slot.c.number)
         for row in connection.execute(rows.where(slot.c.item_id.in_(chunk))):
-            last[row.item_id] = row.number
+            if row.number < REPLACES:
+                last[row.item_id] = row.number
             if not row.taken:
                 free.setdefault(row.item_id, []).append(row.number)
     return held, free, last

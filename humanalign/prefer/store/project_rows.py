@@ -12,7 +12,7 @@ from humanalign.errors import StoreError
 from humanalign.prefer.defaults import default_definition
 from humanalign.prefer.store.database import insert_new
 from humanalign.prefer.store.project_settings import ProjectSettings, settings_of
-from humanalign.prefer.store.schema import criterion, project
+from humanalign.prefer.store.schema import answer, criterion, item, project
 from humanalign.prefer.store.spelling import storable
 
 Kind = Literal["ranking", "pairwise", "thumb", "rating"]
@@ -70,6 +70,18 @@ def require_project(connection: Connection, project_id: str) -> Project:
 def change_project(connection: Connection, project_id: str, values: Mapping[str, object]) -> None:
     """Write `values` into a project."""
     connection.execute(update(project).where(project.c.id == project_id).values(**values))
+
+
+def check_unrated(connection: Connection, found: Project, scale: int) -> None:
+    """StoreError: the project holds ratings, or right ones, which another scale would alter."""
+    mine = item.c.project_id == found.id
+    rated = select(answer.c.id).join(item, item.c.id == answer.c.item_id).where(mine).limit(1)
+    known = select(item.c.id).where(mine, item.c.gold.is_not(None)).limit(1)
+    if connection.execute(rated).first() or connection.execute(known).first():
+        raise StoreError(
+            f"scale: project '{found.name}' holds ratings from 1 to {found.settings.scale}, which "
+            f"would mean something else from 1 to {scale}; make another project"
+        )
 
 
 def define(connection: Connection, name: str, definition: str) -> None:

@@ -17,6 +17,7 @@ from humanalign.prefer.defaults import Question
 from humanalign.prefer.store import instructions as versions
 from humanalign.prefer.store import members
 from humanalign.prefer.store.asking import project_id_of
+from humanalign.prefer.store.assign import replace_answers
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.database import writing
 from humanalign.prefer.store.instructions import Instructions
@@ -29,6 +30,7 @@ from humanalign.prefer.store.project_rows import (
     Status,
     all_projects,
     change_project,
+    check_unrated,
     define,
     define_once,
     find_project,
@@ -121,9 +123,15 @@ class Projects:
             return [project_of(row) for row in connection.execute(all_projects()).mappings()]
 
     def configure(self, project_id: str, settings: ProjectSettings, by: str) -> None:
-        """Replace the settings. StoreError: unknown id."""
+        """Replace the settings.
+
+        StoreError: unknown id, or another scale where ratings are stored by the present one.
+        """
         with writing(self._engine) as connection:
-            before = asdict(require_project(connection, project_id).settings)
+            found = require_project(connection, project_id)
+            before = asdict(found.settings)
+            if found.kind == "rating" and settings.scale != found.settings.scale:
+                check_unrated(connection, found, settings.scale)
             changed = {k: v for k, v in asdict(settings).items() if before[k] != v}
             change_project(connection, project_id, {"settings": settings_text(settings)})
             self._audit(connection, by, "configure project", f"project:{project_id}", changed)
@@ -261,15 +269,22 @@ class Projects:
     def set_standing(
         self, project_id: str, rater_id: str, status: Standing, reason: str, by: str
     ) -> None:
-        """Pause or exclude a member, or let them work again. StoreError: no member, no reason."""
+        """Pause or exclude a member, or let them work again. StoreError: no member, no reason.
+
+        What an excluded member answered is asked of one more labeler each; those further answers
+        stay when the member is let back in.
+        """
         fit = one_of("status", status, STANDINGS)
         clean_text("reason", reason, REASON_LENGTH)
         if fit != "active" and not reason.strip():
             raise StoreError("reason: say why; the person reads it")
         with writing(self._engine) as connection:
             values: dict[str, object] = {"status": fit, "reason": reason}
+            before = members.require_member(connection, project_id, rater_id).status
             members.change_member(connection, project_id, rater_id, values)
-            detail = {"project": project_id, "status": fit, "reason": reason}
+            detail: dict[str, object] = {"project": project_id, "status": fit, "reason": reason}
+            if fit == "excluded" != before:
+                detail["opened"] = replace_answers(connection, project_id, rater_id)
             self._audit(connection, by, "set standing", f"person:{rater_id}", detail)
 
     def gate(self, project_id: str, rater_id: str) -> Gate:
