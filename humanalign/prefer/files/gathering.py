@@ -39,6 +39,16 @@ class Gathering:
         self._judgements: list[Judgement] = []
         self._given: Counter[tuple[str, str | None]] = Counter()
         self._left_out: Counter[str] = Counter()
+        self._rated = False
+
+    def rated_to(self, scale: float) -> None:
+        """The best rating of this row's scale. DataError: earlier rows told another."""
+        if self._rated and scale != self.scale:
+            raise DataError(
+                f"scale: {scale:g}, but earlier rows rate from 1 to {self.scale}; put each scale "
+                "into a file of its own"
+            )
+        self.scale, self._rated = int(scale), True
 
     def prompt(self, text: object, messages: Sequence[tuple[str, str]] = ()) -> Prompt:
         """A prompt of these words. DataError: no text, or text that no store can hold."""

@@ -89,8 +89,8 @@ def read_unpaired(row: Mapping, into: Gathering) -> None:
 
 
 def read_ratings(row: Mapping, into: Gathering) -> None:
-    """prompt, completion, rating; `scale` tells the best rating there is."""
-    into.scale = int(number(row, "scale", into.scale))
+    """prompt, completion, rating; `scale` tells the best rating there is, the same in every row."""
+    into.rated_to(number(row, "scale", into.scale))
     _alone(row, into, "rating", row["rating"])
 
 

@@ -93,13 +93,14 @@ def read_rich(row: Mapping, into: Gathering) -> None:
     """A row of the rich file. DataError: an id that is not of the row's own words."""
     prompt = into.known_prompt(_prompt(row))
     _check_id("prompt_id", row["prompt_id"], prompt.id)
-    into.scale = count(row, "scale", into.scale)
     ids = tuple(into.known_completion(each) for each in _completions(row, prompt))
     for given, found in zip(listed(row, "completion_ids"), ids, strict=True):
         _check_id("completion_ids", given, found)
     kind = row["kind"]
     if kind not in KINDS:
         raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r:.60}")
+    if kind == "rating":
+        into.rated_to(count(row, "scale", into.scale))
     question = into.ask(cast(QuestionKind, kind), prompt, ids, row.get("criterion"))
     _check_id("group", row["group"], question.id)
     into.answer(

@@ -74,7 +74,8 @@ class ItemRow:
 
 @dataclass(frozen=True)
 class Given:
-    """One revision of one rater's answer, as stored. `display` is the order they saw."""
+    """One revision of one rater's answer, as stored. `display` is the order they saw, () where
+    nobody knows it: in files."""
 
     id: int
     item_id: str

@@ -265,10 +265,19 @@ class FeedbackStore:
         return take_in(self._engine, self._clock, project_id, found, overlap=overlap, by=by)
 
     def records(
-        self, project_id: str, *, revisions: bool = False, everyone: bool = False
+        self,
+        project_id: str,
+        *,
+        revisions: bool = False,
+        everyone: bool = False,
+        weights: Mapping[str, float] | None = None,
     ) -> Iterator[Record]:
-        """Every answer of a project with its words, for exports: see `outgoing.records`."""
-        return records_of(self._engine, project_id, revisions=revisions, everyone=everyone)
+        """Every answer of a project with its words, for exports: see `outgoing.records`.
+
+        `weights` by rater id; without them those of the consensus, estimated at the first record.
+        """
+        chosen = {"revisions": revisions, "everyone": everyone}
+        return records_of(self._engine, project_id, weights=weights, **chosen)
 
     def consensus_records(self, project_id: str, number: int) -> Iterator[Record]:
         """What a consensus version says, with its words. StoreError: no such version."""

@@ -1,7 +1,9 @@
 """Taking in a file of questions and judgements: prompts, items, raters and answers, in batches.
 
-Each answer has a key made of its content, so the same file again stores nothing twice: an import
-that was cut off is completed by repeating it.
+An answer is left out where this revision of it, or a later one, was taken in before: the same file
+again stores nothing twice, an import that was cut off is completed by repeating it, and an older
+file does not undo a newer one. Nobody knows in which order the raters of a file saw the
+completions, so none is logged.
 """
 
 from __future__ import annotations
@@ -30,7 +32,6 @@ from humanalign.prefer.store.schema import (
     completion,
     item,
     prompt,
-    shown,
     slot,
 )
 from humanalign.prefer.store.tasks import read_project
@@ -40,6 +41,8 @@ from humanalign.types import Rater
 BATCH = 400
 # An imported rater id that belongs to an account here is somebody else.
 ELSEWHERE = "imported:"
+# How the key of an imported answer begins.
+IMPORTED = "import-"
 
 
 @dataclass(frozen=True)
@@ -153,27 +156,23 @@ def _store(
 ) -> int:
     """Append the judgements that are not there yet; return how many those were."""
     kinds = {each.id: each for each in questions}
-    rows = [_row(each, kinds[each.question_id], raters[each.rater_id], now) for each in given]
-    known: set[str] = set()
-    for chunk in in_chunks(row["key"] for row in rows):
-        known.update(
-            connection.execute(select(answer.c.key).where(answer.c.key.in_(chunk))).scalars()
-        )
-    rows = [row for row in {row["key"]: row for row in rows}.values() if row["key"] not in known]
-    revisions = _revisions(connection, list(kinds))
+    held = _held(connection, list(kinds))
+    newest: dict[tuple[str, str, int], Judgement] = {}
+    for each in given:
+        newest[each.question_id, raters[each.rater_id], each.revision] = each
+    rows = [
+        _row(each, kinds[item_id], rater_id, now)
+        for (item_id, rater_id, revision), each in newest.items()
+        if revision > held.imported.get((item_id, rater_id), 0)
+    ]
+    rows = [row for row in rows if row["key"] not in held.keys]
     slots = _fill(connection, rows, now)
     full = []
     for row in rows:
         pair = (row["item_id"], row["rater_id"])
-        revisions[pair] = revisions.get(pair, 0) + 1
-        full.append({**row, "revision": revisions[pair], "slot": slots[pair]})
+        held.last[pair] = held.last.get(pair, 0) + 1
+        full.append({**row, "revision": held.last[pair], "slot": slots[pair]})
     append_answers(connection, full)
-    order = [
-        {"item_id": r["item_id"], "rater_id": r["rater_id"], "at": r["at"]}
-        | {"display": json.dumps(kinds[r["item_id"]].completion_ids)}
-        for r in full
-    ]
-    insert_new(connection, shown, order)
     return len(full)
 
 
@@ -182,9 +181,9 @@ def _row(judgement: Judgement, question: Question, rater_id: str, now: float) ->
     return {
         "item_id": judgement.question_id,
         "rater_id": rater_id,
-        "key": "import-" + sha256(canonical({"answer": key}))[:40],
+        "key": IMPORTED + sha256(canonical({"answer": key}))[:40],
         "body": canonical(_body(judgement, question)),
-        "entered": "",
+        "entered": canonical({"imported": judgement.revision}),
         "instructions": judgement.instructions,
         "seconds": float(judgement.seconds),
         "at": judgement.at if judgement.at is not None else now,
@@ -202,13 +201,29 @@ def _body(judgement: Judgement, question: Question) -> dict:
     return {"ratings": dict(judgement.marks)}
 
 
-def _revisions(connection: Connection, item_ids: Sequence[str]) -> dict[tuple[str, str], int]:
-    held: dict[tuple[str, str], int] = {}
-    last = func.max(answer.c.revision)
+@dataclass(frozen=True)
+class _Held:
+    """What is there: the last revision of each (item, rater), that of an imported answer in its
+    file, and the imported answers' keys."""
+
+    last: dict[tuple[str, str], int]
+    imported: dict[tuple[str, str], int]
+    keys: set[str]
+
+
+def _held(connection: Connection, item_ids: Sequence[str]) -> _Held:
+    held = _Held({}, {}, set())
+    columns = (answer.c.item_id, answer.c.rater_id, answer.c.revision, answer.c.key)
     for chunk in in_chunks(item_ids):
-        rows = select(answer.c.item_id, answer.c.rater_id, last).where(answer.c.item_id.in_(chunk))
-        for row in connection.execute(rows.group_by(answer.c.item_id, answer.c.rater_id)):
-            held[row[0], row[1]] = row[2]
+        rows = select(*columns, answer.c.entered).where(answer.c.item_id.in_(chunk))
+        for row in connection.execute(rows):
+            pair = (row.item_id, row.rater_id)
+            held.last[pair] = max(row.revision, held.last.get(pair, 0))
+            if row.key.startswith(IMPORTED):
+                # Imports of older versions did not note the file's revision.
+                told = json.loads(row.entered)["imported"] if row.entered else row.revision
+                held.imported[pair] = max(told, held.imported.get(pair, 0))
+                held.keys.add(row.key)
     return held
 
 

@@ -15,7 +15,9 @@ from humanalign.prefer.files.judgements import Judgement, Question, Record, cons
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.ranks import competition_marks
 from humanalign.prefer.statistics.consensus import Consensus
+from humanalign.prefer.statistics.labelers import weights_of
 from humanalign.prefer.store.answers import excluded
+from humanalign.prefer.store.material import rankings_of
 from humanalign.prefer.store.records import completion_of, prompt_of
 from humanalign.prefer.store.schema import answer, completion, item, item_completion, prompt, rater
 from humanalign.prefer.store.tasks import read_project
@@ -46,11 +48,17 @@ def records(
     """Every answer of a project, by item as asked, then by rater and revision.
 
     Only the newest of a rater's revisions unless `revisions`; without the labelers who are
-    excluded at present unless `everyone`. `weights` by rater id go into the records.
+    excluded at present unless `everyone`. `weights` by rater id go into the records; without them
+    they are those of the consensus (1 for thumbs and ratings, which have none).
     """
     with engine.connect() as connection:
-        scale = json.loads(read_project(connection, project_id)["settings"]).get("scale", 3)
-        left_out = set() if everyone else set(excluded(connection, project_id))
+        place = read_project(connection, project_id)
+        scale = json.loads(place["settings"]).get("scale", 3)
+        weightless = excluded(connection, project_id)
+        left_out = set() if everyone else set(weightless)
+        if weights is None and place["kind"] in RANKED:
+            weights = weights_of(rankings_of(connection, project_id))
+            weights |= dict.fromkeys(weightless, 0.0)
         kinds = {row.id: row.kind for row in connection.execute(select(rater))}
     for page in _pages(engine, project_id):
         for row in _answers(engine, list(page.questions), revisions):

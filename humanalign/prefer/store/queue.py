@@ -46,6 +46,7 @@ from humanalign.prefer.store.schema import (
     flag,
     item,
     prompt,
+    shown,
     slot,
 )
 from humanalign.prefer.store.spelling import clean_text, storable
@@ -64,13 +65,14 @@ REASONS = ("unclear", "not my language", "upsetting", "technical", "other")
 NOTE_LIMIT = 4_000
 KEY_LIMIT = 128
 
-# Where an answer stands among all, and the item answered before a place.
+# Where an answer stands among all, and the item answered on a page before a place.
 LAST = 1 << 30
 FIRST = and_(answer.c.rater_id == bindparam("who"), answer.c.revision == 1)
 PLACE = select(answer.c.id).where(FIRST, answer.c.item_id == bindparam("what"))
 BEFORE = (
     select(answer.c.item_id)
     .join(item, item.c.id == answer.c.item_id)
+    .join(shown, and_(shown.c.item_id == item.c.id, shown.c.rater_id == answer.c.rater_id))
     .where(FIRST, item.c.project_id == bindparam("project"), answer.c.id < bindparam("place"))
     .order_by(answer.c.id.desc())
     .limit(1)
