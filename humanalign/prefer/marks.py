@@ -38,15 +38,19 @@ def body_of(kind: str, marks: Mapping[str, Mark], display: Sequence[str], scale:
     return {"ratings": {completion[card]: _rating(card, marks[card], scale) for card in cards}}
 
 
+def marks_in(kind: str, body: Mapping, completion_ids: Sequence[str]) -> dict[str, Mark]:
+    """The marks by completion id that mean `body`, in competition ranks."""
+    if kind in RANKED:
+        return competition_marks(body["tiers"], body["rejected"])
+    if kind == "thumb":
+        return dict.fromkeys(completion_ids, "up" if body["up"] else "down")
+    return dict(body["ratings"])
+
+
 def letters_of(kind: str, body: Mapping, display: Sequence[str]) -> dict[str, Mark]:
     """The marks by letter that mean `body`: the inverse of `body_of`, in competition ranks."""
     letter = {each: LETTERS[n] for n, each in enumerate(display)}
-    if kind in RANKED:
-        marks = competition_marks(body["tiers"], body["rejected"])
-        return {letter[each]: mark for each, mark in marks.items()}
-    if kind == "thumb":
-        return {"A": "up" if body["up"] else "down"}
-    return {letter[each]: mark for each, mark in body["ratings"].items()}
+    return {letter[each]: mark for each, mark in marks_in(kind, body, display).items()}
 
 
 def _check_cards(marks: Mapping[str, Mark], cards: str) -> None:

@@ -93,3 +93,11 @@ def place(tmp_path: Path) -> Iterator[Callable[..., tuple[Site, Labeler]]]:
     yield make
     for site in made:
         site.store.close()
+
+
+@pytest.fixture
+def boss(fresh: Site) -> Browser:
+    """The owner of a store that the test changes."""
+    account = fresh.store.people.create("Olga", "owner")
+    made = Browser(create_app(fresh.store), base_url="http://localhost", follow_redirects=False)
+    return made.enter(fresh.store.people.open_session(account.rater_id))

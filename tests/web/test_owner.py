@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
 from conftest import Browser, Open
+from desk import home, signed_in, work
 from workplace import Site, make_site, served
 
 from humanalign.prefer.ranks import competition_marks
-from humanalign.prefer.store.people import Account
+from humanalign.prefer.store.project_settings import RANGES
 from humanalign.prefer.store.queue import Submission
 from humanalign.types import Prompt
 from humanalign.web.app import create_app
 from humanalign.web.guard import SESSION
-from humanalign.web.owner import charts, reckoning, words
+from humanalign.web.owner import charts, words
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 PROJECT = (
@@ -45,35 +45,9 @@ def site(tmp_path_factory) -> Iterator[Site]:
     made.store.close()
 
 
-def work(site: Site, who: Account) -> None:
-    """Answer everything: best first as shown, the last card F."""
-    while task := site.store.queue.next(site.project.id, who.rater_id):
-        marks = {card.letter: n for n, card in enumerate(task.cards, 1)}
-        marks[task.cards[-1].letter] = "F"
-        key = f"{who.rater_id} {task.item_id}"
-        site.store.queue.submit(Submission(task.item_id, who.rater_id, marks, key))
-
-
 @pytest.fixture(scope="module")
 def owner(site: Site, app, people) -> Browser:
     return signed_in(site, app, people["owner"])
-
-
-def signed_in(site: Site, app, account: Account) -> Browser:
-    made = Browser(app, base_url="http://localhost", follow_redirects=False)
-    made.cookies.set(SESSION, site.store.people.open_session(account.rater_id))
-    return made
-
-
-@pytest.fixture
-def boss(fresh: Site) -> Browser:
-    """The owner of a store that the test changes."""
-    account = fresh.store.people.create("Olga", "owner")
-    return signed_in(fresh, create_app(fresh.store), account)
-
-
-def home(site: Site) -> str:
-    return f"/owner/{site.project.id}"
 
 
 def addresses(site: Site) -> list[str]:
@@ -216,6 +190,14 @@ def test_settings_are_kept_and_a_wrong_one_is_told(fresh, boss):
     assert fresh.store.projects.get(fresh.project.id).status == "paused"
 
 
+def test_the_form_takes_what_the_store_takes(fresh, boss):
+    page = boss.get(f"{home(fresh)}/settings").text
+    for name, (low, high) in RANGES.items():
+        field = re.findall(rf'<input id="{name}"[^>]*>', page)[0]
+        ends = [float(each) for each in re.findall(r'(?:min|max)="([\d.]+)"', field)]
+        assert ends == [low, high], name
+
+
 def test_two_more_labelers_are_asked_about_one_item(fresh, boss):
     address = f"{home(fresh)}/items/{fresh.items[0]}"
     assert boss.fill(address).status_code == 303
@@ -310,86 +292,6 @@ def test_an_export_is_streamed_by_split_and_refuses_what_it_does_not_know(site, 
     assert sorted("".join(parts).splitlines()) == sorted(everything)
     for query in ("split=all", "container=.exe", "of=7", "of=x", "ties=maybe"):
         assert owner.get(f"{base}/preference?{query}").status_code in (404, 422), query
-
-
-def test_an_import_is_shown_first_and_stored_after_a_yes(fresh, boss):
-    rows = [
-        {"prompt": f"{EVIL} q{n}", "completions": ["x", "y"], "ranks": [1, 2]} for n in range(3)
-    ]
-    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    address = f"{home(fresh)}/import"
-    token = {"csrf": boss.token(address)}
-    own = {"Sec-Fetch-Site": "same-origin"}
-    before = fresh.store.figures.counts(fresh.project.id).items
-    shown = boss.post(address, data=token, files={"file": ("g.jsonl", content)}, headers=own)
-    assert shown.status_code == 200
-    assert "<script>alert" not in shown.text
-    assert fresh.store.figures.counts(fresh.project.id).items == before
-    held = re.findall(r'name="held" value="(\w+)"', shown.text)[0]
-    other = fresh.store.projects.create("Other", "ranking", "helpful").id
-    astray = boss.post(f"/owner/{other}/import", data={**token, "held": held}, headers=own)
-    assert astray.status_code == 422
-    stored = boss.post(address, data={**token, "held": held, "layout": ""}, headers=own)
-    assert stored.status_code == 303
-    assert fresh.store.figures.counts(fresh.project.id).items == before + 3
-    gone = boss.post(address, data={**token, "held": held, "layout": ""}, headers=own)
-    assert gone.status_code == 422
-    assert "choose it again" in gone.text
-
-
-def test_a_broken_file_is_one_sentence_with_its_line(fresh, boss):
-    address = f"{home(fresh)}/import"
-    token = {"csrf": boss.token(address)}
-    own = {"Sec-Fetch-Site": "same-origin"}
-    broken = b'{"prompt": "a", "completions": ["x", "y"], "ranks": [1, 2]}\n{"prompt": \n'
-    refused = boss.post(address, data=token, files={"file": ("g.jsonl", broken)}, headers=own)
-    assert refused.status_code == 422
-    assert re.search(r"(line|row) 2", refused.text)
-
-
-def test_figures_are_computed_once_for_the_same_answers(site, monkeypatch):
-    calls = []
-    whole = reckoning.summarise
-    monkeypatch.setattr(reckoning, "summarise", lambda *a, **k: calls.append(1) or whole(*a, **k))
-    reckoner = reckoning.Reckoner(site.store)
-    first, second = reckoner.look(site.project), reckoner.look(site.project)
-    assert first.reckoned is second.reckoned
-    assert len(calls) == 1
-    assert first.reckoned.last == site.store.figures.state(site.project.id)[0]
-
-
-def test_a_big_project_shows_the_former_figures_while_new_ones_are_computed(fresh, monkeypatch):
-    monkeypatch.setattr(reckoning, "SMALL", 0)
-    monkeypatch.setattr(reckoning, "REST", 0.0)
-    reckoner = reckoning.Reckoner(fresh.store)
-    work(fresh, fresh.labeler)
-    begun = reckoner.look(fresh.project)
-    assert (begun.reckoned, begun.busy, begun.last) == (None, True, 1)
-    first = finished(reckoner, fresh)
-    work(fresh, fresh.hired("Ben"))
-    stale = reckoner.look(fresh.project)
-    assert (stale.reckoned, stale.busy, stale.last) == (first, True, 2)
-    assert finished(reckoner, fresh).last == 2
-
-
-def test_figures_that_fail_are_admitted_and_the_page_stays(fresh, boss, monkeypatch):
-    work(fresh, fresh.labeler)
-    calls = []
-    monkeypatch.setattr(reckoning, "summarise", lambda *_, **__: calls.append(1) or 1 / 0)
-    for _ in range(2):
-        page = boss.get(home(fresh))
-        assert page.status_code == 200
-        assert "could not be computed" in page.text
-    assert len(calls) == 1
-
-
-def finished(reckoner: reckoning.Reckoner, site: Site) -> reckoning.Reckoned:
-    for _ in range(200):
-        seen = reckoner.look(site.project)
-        if not seen.busy and seen.reckoned and seen.reckoned.last == seen.last:
-            return seen.reckoned
-        time.sleep(0.02)
-    raise AssertionError("the figures were never finished")
 
 
 def test_the_live_figures_are_those_of_the_store(fresh, boss):

@@ -25,10 +25,19 @@ from sqlalchemy import (
     union_all,
 )
 
-from humanalign.prefer.store.answers import excluded
 from humanalign.prefer.store.browse import Items
+from humanalign.prefer.store.chain import canonical, sha256
 from humanalign.prefer.store.material import Material, material_of
-from humanalign.prefer.store.schema import answer, assignment, flag, item, shown, slot
+from humanalign.prefer.store.schema import (
+    answer,
+    assignment,
+    flag,
+    item,
+    membership,
+    project,
+    shown,
+    slot,
+)
 
 DAY = 86_400.0
 
@@ -106,10 +115,20 @@ class Figures:
                 last=_last(connection, project_id),
             )
 
-    def state(self, project_id: str) -> tuple[int, tuple[str, ...]]:
-        """What statistics depend on: the newest answer's number and who is excluded."""
+    def state(self, project_id: str) -> tuple[int, str]:
+        """What statistics depend on: the newest answer's number, and a digest of the settings,
+        the members' standing and the gold items' marks."""
+        golden = select(item.c.id, item.c.gold).order_by(item.c.position)
+        golden = golden.where(item.c.project_id == project_id, item.c.gold.is_not(None))
+        aside = and_(membership.c.project_id == project_id, membership.c.status != "active")
+        standing = select(membership.c.rater_id, membership.c.status).where(aside)
+        chosen = select(project.c.settings).where(project.c.id == project_id)
         with self._engine.connect() as connection:
-            return _last(connection, project_id), tuple(excluded(connection, project_id))
+            parts = [
+                [list(row) for row in connection.execute(each)]
+                for each in (chosen, standing.order_by(membership.c.rater_id), golden)
+            ]
+            return _last(connection, project_id), sha256(canonical(parts))
 
     def material(self, project_id: str) -> Material:
         """Everything said in the project, ready for its statistics."""

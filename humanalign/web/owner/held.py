@@ -1,6 +1,7 @@
 """Uploaded files that wait for a yes: kept for an hour where every worker process sees them.
 
 A file's name here is a random token, so that a second request can name it and nobody guesses one.
+The name that its sender gave it lies beside it.
 """
 
 from __future__ import annotations
@@ -18,34 +19,43 @@ from humanalign.errors import DataError
 
 KEEP_SECONDS = 3600.0
 TOKEN = re.compile(r"[0-9a-f]{32}")
-# The ends of file names that readers tell containers by; anything else is kept without one.
-SUFFIX = re.compile(r"(\.[a-z0-9]{1,10}){1,2}$")
+NAME = ".name"
 
 
 def keep(stream: BinaryIO, filename: str, project_id: str) -> str:
     """Copy an upload and return its token; what has waited too long goes."""
     _sweep()
     token = secrets.token_hex(16)
-    ending = SUFFIX.search(filename.lower())
-    path = _folder() / f"{token}-{project_id}{ending.group() if ending else ''}"
+    path = _path(token, project_id)
+    path.with_suffix(NAME).write_bytes(filename.encode("utf-8", "replace"))
     with path.open("xb") as file:
         shutil.copyfileobj(stream, file)
     return token
 
 
-def path_of(token: str, project_id: str) -> Path:
-    """Where the upload lies. DataError: it is gone, or was sent for another project."""
-    if TOKEN.fullmatch(token):
-        for path in _folder().glob(f"{token}-{project_id}*"):
-            return path
+def look_up(token: str, project_id: str) -> tuple[Path, str]:
+    """Where the upload lies, and its sender's name for it.
+
+    DataError: it is gone, or was sent for another project.
+    """
+    try:
+        if TOKEN.fullmatch(token) and (path := _path(token, project_id)).is_file():
+            return path, path.with_suffix(NAME).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        pass  # swept away in this moment
     raise DataError("the uploaded file is no longer kept; choose it again")
 
 
 def drop(token: str, project_id: str) -> None:
     """Delete the upload, if it is still there."""
     if TOKEN.fullmatch(token):
-        for path in _folder().glob(f"{token}-{project_id}*"):
-            path.unlink(missing_ok=True)
+        path = _path(token, project_id)
+        path.unlink(missing_ok=True)
+        path.with_suffix(NAME).unlink(missing_ok=True)
+
+
+def _path(token: str, project_id: str) -> Path:
+    return _folder() / f"{token}-{project_id}"
 
 
 def _folder() -> Path:

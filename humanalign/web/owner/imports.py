@@ -101,7 +101,7 @@ def _preview(project: Project, form: FormData, chosen: str) -> Preview:
         raise DataError("file: choose a file to import")
     token = held.keep(file.file, file.filename, project.id)
     try:
-        found = _read(held.path_of(token, project.id), file.filename, project, chosen)
+        found = _read(*held.look_up(token, project.id), project, chosen)
     except HumanalignError:
         held.drop(token, project.id)
         raise
@@ -122,8 +122,7 @@ def _preview(project: Project, form: FormData, chosen: str) -> Preview:
 
 def _store(request: Request, by: str, project: Project, form: FormData) -> None:
     token = text_of(form, "held")
-    path = held.path_of(token, project.id)
-    found = _read(path, path.name, project, text_of(form, "layout"))
+    found = _read(*held.look_up(token, project.id), project, text_of(form, "layout"))
     if problem := _mismatch(found, project):
         raise DataError(problem)
     store_of(request).take_in(project.id, found, overlap=project.settings.overlap, by=by)
@@ -152,10 +151,15 @@ def _mismatch(found: Judgements, project: Project) -> str:
             f"the file holds items of kind {', '.join(sorted(strange))}, and this project asks for "
             f"{project.kind}; choose another layout or another project"
         )
-    if found.judgements and project.kind == "rating" and found.scale > project.settings.scale:
+    if strange := {each.criterion for each in found.questions} - {project.criterion}:
+        return (
+            f"the file asks by {', '.join(sorted(strange))}, and this project by "
+            f"{project.criterion}; choose another project"
+        )
+    if found.judgements and project.kind == "rating" and found.scale != project.settings.scale:
         return (
             f"the file's ratings go up to {found.scale} and the project's to "
-            f"{project.settings.scale}; change the settings first"
+            f"{project.settings.scale}; make a project with scale {found.scale}"
         )
     return ""
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from humanalign.prefer.marks import RANKED
+from humanalign.prefer.marks import LETTERS, RANKED, marks_in
 from humanalign.prefer.ranks import Mark, competition_marks
 from humanalign.prefer.statistics.overlap import Contested, further
 from humanalign.prefer.store.browse import Given, ItemDetail, ItemRow, Show
@@ -32,7 +32,6 @@ SHOWS: Mapping[Shows, str] = {
     "gold": "gold items",
 }
 SORTS: Mapping[str, str] = {"asked": "as asked", "last": "last asked first"}
-LETTERS = "ABCDEFGHI"
 
 
 @dataclass(frozen=True)
@@ -228,14 +227,5 @@ def _cards(detail: ItemDetail, agreed: Mapping[str, Any] | None) -> list[CardOfI
 
 
 def _answered(detail: ItemDetail, given: Given, letters: Mapping[str, str]) -> Answered:
-    marks = marks_of(detail.kind, given.body, [each.id for each in detail.completions])
+    marks = marks_in(detail.kind, given.body, [each.id for each in detail.completions])
     return Answered(given, marks, "".join(letters.get(each, "?") for each in given.display))
-
-
-def marks_of(kind: str, body: Mapping, completion_ids: Sequence[str]) -> dict[str, Mark]:
-    """The marks by completion id that a stored answer means."""
-    if kind in RANKED:
-        return competition_marks(body["tiers"], body["rejected"])
-    if kind == "thumb":
-        return dict.fromkeys(completion_ids, "up" if body["up"] else "down")
-    return dict(body["ratings"])

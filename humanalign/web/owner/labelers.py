@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from humanalign.errors import DataError
+from humanalign.prefer.marks import letters_of, marks_in
 from humanalign.prefer.statistics.labelers import Finding, LabelerReport
 from humanalign.prefer.store.browse import Given
 from humanalign.prefer.store.progress import Pace
 from humanalign.prefer.store.projects import Instructions, Member, Project, Standing
 from humanalign.types import EvalResult
 from humanalign.web.guard import OwnerViewer, Staff, missing, store_of
+from humanalign.web.label.sheet import summary
 from humanalign.web.owner import charts, words
 from humanalign.web.owner.overview import names_of
 from humanalign.web.owner.pages import Submitted, back, project_of, show, text_of
@@ -103,7 +105,7 @@ def labeler(request: Request, _viewer: Staff, project: str, rater: str) -> Respo
     if person is None:
         raise missing()
     latest = store_of(request).figures.items.latest(project, rater)
-    recent = [(each, _said(each)) for each in latest]
+    recent = [(each, _said(found.kind, each)) for each in latest]
     return show(request, "labeler", seen | {"project": found, "p": person, "recent": recent})
 
 
@@ -169,17 +171,8 @@ def _whisker(report: LabelerReport | None) -> Markup:
     return charts.whisker(agreed.value, agreed.ci_low, agreed.ci_high, mark=0.5)
 
 
-def _said(given: Given) -> str:
-    """An answer in one line, by the letters this person saw."""
-    body = given.body
-    if "tiers" not in body:
-        if "up" in body:
-            return "up" if body["up"] else "down"
-        return ", ".join(str(mark) for mark in body["ratings"].values())
-    letter = {each: "ABCDEFGHI"[n] for n, each in enumerate(given.display)}
-
-    def group(ids: list[str]) -> str:
-        return "=".join(sorted(letter.get(each, "?") for each in ids))
-
-    text = " > ".join(group(tier) for tier in body["tiers"])
-    return f"{text}  F: {group(body['rejected'])}" if body["rejected"] else text
+def _said(kind: str, given: Given) -> str:
+    """An answer in one line by the letters this person saw; imported ones have marks alone."""
+    if given.display:
+        return summary(letters_of(kind, given.body, given.display))
+    return ", ".join(sorted(str(mark) for mark in marks_in(kind, given.body, [""]).values()))

@@ -1,4 +1,4 @@
-"""The statistics of a project: computed once for its newest answer, kept in this process.
+"""The statistics of a project: computed once for what they rest on, kept in this process.
 
 Small projects are reckoned while the page waits. For big ones a thread does it, and the page shows
 the former figures with the answer they count to. A thread begins again only after a pause in
@@ -27,8 +27,8 @@ SMALL = 600
 # A thread rests this many times as long as its last reckoning took.
 REST = 4.0
 
-# The newest answer's number, and who is excluded.
-State = tuple[int, tuple[str, ...]]
+# The newest answer's number, and a digest of what else figures rest on.
+State = tuple[int, str]
 # The speed of the project, and of each labeler by rater id.
 Paces = tuple[Pace, dict[str, Pace]]
 
@@ -110,7 +110,8 @@ class Reckoner:
     def _work(self, project: Project) -> None:
         state = self._store.figures.state(project.id)
         try:
-            self._reckon(project, state)
+            # Read after the state: what changes between the two is reckoned again.
+            self._reckon(self._store.projects.get(project.id), state)
             self._failed.pop(project.id, None)
         except Exception:
             # The counts beside them are right all the same, and new answers are a new chance.
