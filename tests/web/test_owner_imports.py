@@ -70,7 +70,7 @@ def test_the_log_names_the_file_as_its_sender_did(fresh, boss):
     address, name = f"{home(fresh)}/import", "März, round 2.jsonl"
     yes(boss, address, sent(boss, address, name, [{"prompt": "q", "completions": ["x", "y"]}]))
     entry = next(each for each in fresh.store.audit.page() if each.action == "import")
-    assert entry.detail["file"] == name
+    assert entry.detail["file"] == name.removesuffix(".jsonl")
 
 
 def test_what_is_wrong_when_storing_names_the_senders_file(fresh, boss):
