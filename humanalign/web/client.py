@@ -182,10 +182,19 @@ class Client:
         return self._send("POST", f"/projects/{project}/consensus", {"method": method})
 
     def pairs(
-        self, project: str, *, version: int = 0, ties: str = "drop", rejects: str = "drop"
+        self,
+        project: str,
+        *,
+        version: int = 0,
+        split: str = "",
+        ties: str = "drop",
+        rejects: str = "drop",
     ) -> Iterator[PreferencePair]:
-        """The training pairs of a consensus version (0: the newest), page by page."""
-        asked = f"version={version}&ties={ties}&rejects={rejects}"
+        """The training pairs of a consensus version (0: the newest), page by page.
+
+        `split` is train, validation or test: no prompt is in two of them; "" is all.
+        """
+        asked = f"version={version}&split={split}&ties={ties}&rejects={rejects}"
         after: int | None = 0
         while after is not None:
             said = self._get(f"/projects/{project}/pairs?{asked}&after={after}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from office import Office, marks, opened, routes
+from sqlalchemy import Engine, event
 
 from humanalign.web.api.frame import Said
 
@@ -127,6 +128,42 @@ def test_a_consensus_gives_all_pairs_of_what_the_labelers_agree_on(office: Offic
     given = office.owner.told("GET", f"{office.home}/judgements")["judgements"]
     assert [row["number"] for row in given] == [1, 2]
     assert office.owner.told("GET", f"{office.home}/statistics")["counted"] == 2
+
+
+@pytest.fixture
+def agreed(office: Office) -> Office:
+    """Ann has answered all ten items, and there is a version."""
+    while (task := office.next(office.ann)) is not None:
+        sent = {"key": task["item"], "marks": marks(task, Red=1, Green=2, Blue=3)}
+        office.ann.told("POST", office.at(task, "answers"), sent)
+    office.owner.told("POST", f"{office.home}/consensus", {})
+    return office
+
+
+def test_a_page_of_pairs_takes_as_many_queries_for_ten_items_as_for_one(agreed: Office):
+    def queries(limit: int) -> int:
+        asked: list[str] = []
+        event.listen(Engine, "before_cursor_execute", note := lambda *a: asked.append(a[2]))
+        try:
+            agreed.owner.told("GET", f"{agreed.home}/pairs", limit=limit)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        return len(asked)
+
+    assert queries(10) == queries(1)
+
+
+def test_pairs_come_by_split_and_no_prompt_is_in_two(agreed: Office):
+    whole = agreed.owner.told("GET", f"{agreed.home}/pairs")["pairs"]
+    parts = {
+        split: {pair["prompt"] for pair in told["pairs"]}
+        for split in ("train", "validation", "test")
+        for told in [agreed.owner.told("GET", f"{agreed.home}/pairs", split=split)]
+    }
+    assert sum(map(len, parts.values())) == len({pair["prompt"] for pair in whole}) == 10
+    assert set.union(*parts.values()) == {pair["prompt"] for pair in whole}
+    assert parts["train"]
+    assert parts["test"]
 
 
 def test_an_export_is_the_file_that_the_page_gives(office: Office):

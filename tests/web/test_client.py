@@ -158,6 +158,9 @@ def test_items_consensus_pairs_and_exports_go_through_the_client(
     assert owner.consensus(site.project.id)["number"] == version["number"]
     pairs = list(owner.pairs(site.project.id))
     assert {pair.prompt for pair in pairs} >= {"Name a fruit", "Prompt number 12"}
+    parts = [list(owner.pairs(site.project.id, split=each)) for each in ("train", "test")]
+    assert all(parts)
+    assert len(parts[0]) + len(parts[1]) == len(pairs)
     file = owner.export(site.project.id, "preference", tmp_path / "pairs.jsonl", of="1")
     assert len(file.read_text(encoding="utf-8").splitlines()) == len(pairs)
     assert owner.statistics(site.project.id)["counted"] > 0

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from humanalign.errors import StoreError
+from humanalign.prefer.pairs import Texts
 from humanalign.prefer.store.assign import REPLACES
 from humanalign.prefer.store.database import in_chunks
 from humanalign.prefer.store.records import completion_of, prompt_of
@@ -184,6 +185,19 @@ class Items:
                 ),
                 flags=_flags(connection, item_id),
             )
+
+    def texts(self, item_ids: Sequence[str]) -> Texts:
+        """The words of some items: their prompts by item, their answers by completion id."""
+        prompts, answers = {}, {}
+        with self._engine.connect() as connection:
+            for chunk in in_chunks(item_ids):
+                asked = select(item.c.id.label("item_id"), prompt).join(prompt)
+                for row in connection.execute(asked.where(item.c.id.in_(chunk))).mappings():
+                    prompts[row["item_id"]] = prompt_of(row)
+                parts = select(completion.c.id, completion.c.text).join(item_completion)
+                parts = parts.where(item_completion.c.item_id.in_(chunk))
+                answers.update(connection.execute(parts).tuples().all())
+        return Texts(prompts, answers)
 
     def neighbours(self, project_id: str, position: int) -> tuple[str | None, str | None]:
         """The ids of the items before and after a position."""

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from humanalign.errors import StoreError
 from humanalign.prefer.files.exports import EXPORTS, media_type
-from humanalign.prefer.pairs import Texts, pairs_of
+from humanalign.prefer.pairs import pairs_of, prompt_split
 from humanalign.prefer.ranks import competition_marks
 from humanalign.prefer.statistics.consensus import Consensus
 from humanalign.prefer.store import FeedbackStore
@@ -164,6 +164,7 @@ def pairs(
     version: Annotated[int, Query(ge=0, le=MOST, description="0: the newest.")] = 0,
     ties: Ties = "drop",
     rejects: Rejects = "drop",
+    split: Split = "",
     after: After = 0,
     limit: Limit = 100,
 ) -> Said:
@@ -174,8 +175,13 @@ def pairs(
     if not held:
         raise StoreError("the project holds no consensus version; make one first")
     rows = store.agreed.page(project, version or held[0].number, after, limit + 1)
-    part = rows[:limit]
-    found = pairs_of(part, _texts(store, project, part), ties=ties, rejects=rejects, ai=_ai(store))
+    texts = store.items.texts([each.ranking.comparison_id for each in rows[:limit]])
+    part = [
+        each
+        for each in rows[:limit]
+        if not split or prompt_split(texts.prompts[each.ranking.comparison_id]) == split
+    ]
+    found = pairs_of(part, texts, ties=ties, rejects=rejects, ai=_ai(store))
     said = [_pair(each) for each in found]
     return Said({"pairs": said, "next": _onward(after, limit, after + len(rows))})
 
@@ -252,14 +258,6 @@ def _agreed(each: Consensus) -> dict:
         ],
         "contested": [list(pair) for pair in each.contested],
     }
-
-
-def _texts(store: FeedbackStore, project: str, rows: list[Consensus]) -> Texts:
-    found = [store.items.item(project, each.ranking.comparison_id) for each in rows]
-    return Texts(
-        prompts={each.id: each.prompt for each in found},
-        answers={part.id: part.text for each in found for part in each.completions},
-    )
 
 
 def _ai(store: FeedbackStore) -> list[str]:
