@@ -28,6 +28,7 @@ from humanalign.prefer.marks import RANKED
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
 from humanalign.prefer.statistics.consensus import consensus as agree_on
 from humanalign.prefer.store import answers, asking, assign, records
+from humanalign.prefer.store.adaptive import widen
 from humanalign.prefer.store.agreed import Agreed
 from humanalign.prefer.store.audit import Audit
 from humanalign.prefer.store.browse import Items
@@ -317,6 +318,8 @@ class FeedbackStore:
                 row = records.ranking_row(ranking) | {"key": key, "entered": entered}
                 held = answers.replayed(connection, row)
                 stored.append(held or answers.append(connection, row, self._clock()))
+                if held is None and stored[-1]["revision"] == 1:
+                    widen(connection, ranking.comparison_id, self._clock())
         return [records.ranking_of(row) for row in stored]
 
     def _rows(self, table: Table) -> list:

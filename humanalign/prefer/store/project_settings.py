@@ -25,7 +25,8 @@ LENGTHS = {"warning": 2_000, "consent": 20_000}
 class ProjectSettings:
     """How a project runs. ConfigError: a value of the wrong type or out of range.
 
-    `overlap` people judge each item and `contested_overlap` a contested one, where that is more;
+    `overlap` people judge each item and `contested_overlap` a contested one, where that is more:
+    when its owner asks for it, or by itself where `adaptive`;
     `blur` hides completions until revealed; `warning` is shown before consent; `consent` is
     Markdown ("": the built-in text); `pass_mark` is the share of the quiz to get right; a rating
     goes from 1 to `scale`; every `gold_every`-th item has a known answer (0: none).
@@ -39,6 +40,7 @@ class ProjectSettings:
     pass_mark: float = 0.8
     scale: int = 3
     gold_every: int = 0
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in _kinds().items():

@@ -29,6 +29,7 @@ from humanalign.prefer.files.judgements import check_marks
 from humanalign.prefer.marks import body_of, letters_of
 from humanalign.prefer.ranks import Mark
 from humanalign.prefer.store import answers, assign
+from humanalign.prefer.store.adaptive import widen
 from humanalign.prefer.store.asking import Item, add_items
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import canonical
@@ -62,6 +63,9 @@ from humanalign.prefer.store.tasks import (
 from humanalign.types import Completion, Prompt
 
 REASONS = ("unclear", "not my language", "upsetting", "technical", "other")
+# What is wrong with an item, for its owner to look at.
+REPORT = "report"
+REPORTS = ("broken", "unsafe", "wrong instructions", "other")
 NOTE_LIMIT = 4_000
 KEY_LIMIT = 128
 
@@ -223,6 +227,8 @@ class Queue:
             if revision != sent.revision:
                 raise Conflict(read_task(connection, sent.item_id, sent.rater_id), sent.revision)
             stored = answers.append_next(connection, row, revision, now)
+            if revision == 0:
+                widen(connection, sent.item_id, now)
             _drop_draft(connection, sent.item_id, sent.rater_id)
             return _receipt(stored, replayed=False)
 
@@ -254,10 +260,23 @@ class Queue:
                 return
             assign.release(connection, item_id, rater_id)
             _drop_draft(connection, item_id, rater_id)
-            row = {"item_id": item_id, "rater_id": rater_id, "kind": assign.SKIP}
-            note = clean_text("note", note, NOTE_LIMIT)
-            row |= {"reason": reason, "note": note, "at": self._clock()}
-            connection.execute(flag.insert(), row)
+            row = {"item_id": item_id, "rater_id": rater_id, "kind": assign.SKIP, "reason": reason}
+            _raise_flag(connection, row, note, self._clock())
+
+    def report(self, item_id: str, rater_id: str, reason: str, note: str = "") -> None:
+        """Tell the owner that something is wrong with an item, which stays with its labeler.
+
+        The same reason twice is one report. DataError: an unknown reason. StoreError: the item
+        was never shown to this rater.
+        """
+        if reason not in REPORTS:
+            raise DataError(f"reason: expected one of {', '.join(REPORTS)}, got '{reason}'")
+        row = {"item_id": item_id, "rater_id": rater_id, "kind": REPORT, "reason": reason}
+        with writing(self._engine) as connection:
+            read_shown(connection, item_id, rater_id)
+            same = [flag.c[name] == value for name, value in row.items()]
+            if connection.execute(select(flag.c.id).where(*same).limit(1)).first() is None:
+                _raise_flag(connection, row, note, self._clock())
 
     def before(self, project_id: str, rater_id: str, item_id: str | None = None) -> str | None:
         """The item this rater answered before `item_id` (or last of all), to go back to."""
@@ -309,6 +328,11 @@ def _answer_row(sent: Submission, seen: RowMapping, now: float) -> dict:
 
 def _receipt(row: Mapping, *, replayed: bool) -> Receipt:
     return Receipt(row["item_id"], row["revision"], replayed, row["slot"] is None, row["at"])
+
+
+def _raise_flag(connection: Connection, row: Mapping, note: str, now: float) -> None:
+    note = clean_text("note", note, NOTE_LIMIT)
+    connection.execute(flag.insert(), {**row, "note": note, "at": now})
 
 
 def _drop_draft(connection: Connection, item_id: str, rater_id: str) -> None:
