@@ -5,8 +5,10 @@ uvicorn.run(create_app(FeedbackStore("feedback.db")), port=8000)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
+import anyio.to_thread
 from fastapi import Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +18,9 @@ from humanalign.prefer.store import FeedbackStore
 from humanalign.web import account, api, assets, guard, owner, problems
 from humanalign.web.label import gate, work
 from humanalign.web.shield import Shield
+
+# Requests worked on at once in a process: more threads only take turns at the interpreter.
+THREADS = 8
 
 
 def create_app(
@@ -36,6 +41,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=_lifespan,
         # What people do here is reported to nobody, whatever else this process is set up for.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         dependencies=[Depends(guard.check_token)],
@@ -62,3 +68,9 @@ async def static(request: Request, edition: str, name: str) -> Response:
     if found is None:
         raise guard.missing()
     return found
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from humanalign.prefer.statistics.votes import Votes, votes_of
@@ -23,6 +22,9 @@ PRECISE = {"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-6}
 
 def crowd_scores(rankings: Sequence[Ranking]) -> dict[tuple[str, str], float]:
     """(comparison id, completion id) -> its score s, rounded to 6 digits."""
+    # A fifth of what the labelling server imports, which each of its processes would pay for.
+    from scipy.optimize import minimize
+
     votes = votes_of(rankings)
     nodes, first, second = _nodes(votes)
 
