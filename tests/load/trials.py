@@ -62,7 +62,7 @@ def work_under_kills(
     begun = time.perf_counter()
     with Server(crowd.url, folder, workers) as server:
         asyncio.run(_with_kills(crowd, server, habits, trial, (kills, random.Random(seed))))
-        trial.errors = server.errors()
+        trial.errors += server.errors()
     trial.seconds, trial.found = time.perf_counter() - begun, look(crowd.url, trial.log)
     return trial
 
