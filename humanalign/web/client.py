@@ -173,6 +173,11 @@ class Client:
         path = f"/projects/{task.project}/items/{task.item}/skip"
         self._send("POST", path, {"reason": reason, "note": note})
 
+    def report(self, task: Task, reason: str, note: str = "") -> None:
+        """Tell the owner what is wrong with a task: broken, unsafe, wrong instructions or other."""
+        path = f"/projects/{task.project}/items/{task.item}/report"
+        self._send("POST", path, {"reason": reason, "note": note})
+
     def statistics(self, project: str) -> dict:
         """Agreement, time and labelers; "statistics" is None while nothing is counted yet."""
         return self._get(f"/projects/{project}/statistics")

@@ -60,6 +60,8 @@ TABLE = {
         POST /work/{project}/items/{item}/draft
         GET /work/{project}/items/{item}/skip
         POST /work/{project}/items/{item}/skip
+        GET /work/{project}/items/{item}/report
+        POST /work/{project}/items/{item}/report
     """,
     "held": """
         POST /work/{project}/items/{item}/heartbeat
@@ -129,6 +131,7 @@ TABLE = {
         PUT /api/v1/projects/{project}/items/{item}/draft
         POST /api/v1/projects/{project}/items/{item}/heartbeat
         POST /api/v1/projects/{project}/items/{item}/skip
+        POST /api/v1/projects/{project}/items/{item}/report
     """,
     "api staff": """
         GET /api/v1/raters

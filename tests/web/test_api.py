@@ -40,7 +40,7 @@ def test_a_stranger_to_the_project_sees_nothing_of_it(office: Office):
 
 
 def test_a_reviewer_reads_everything_and_changes_nothing(office: Office):
-    work = ("/task", "/next", "/answers", "/draft", "/heartbeat", "/skip")
+    work = ("/task", "/next", "/answers", "/draft", "/heartbeat", "/skip", "/report")
     asked = [r for r in routes(office) if not r[1].endswith(work)]
     before = office.owner.told("GET", "/audit")
     reads = {r: office.reviewer.ask(*r).status_code for r in asked if r[0] == "GET"}

@@ -142,7 +142,9 @@ def served(app: Any, filled: tuple, tmp_path: Path) -> Iterator[None]:
 def test_the_document_names_every_part_of_the_api():
     parts = {path.split("/")[-1] for path, _ in OPERATIONS}
     expected = "me projects criteria instructions items raters invites members next answers draft "
-    expected += "heartbeat skip statistics labelers consensus judgements pairs audit tokens health"
+    expected += (
+        "heartbeat skip report statistics labelers consensus judgements pairs audit tokens health"
+    )
     assert set(expected.split()) - parts == set()
 
 

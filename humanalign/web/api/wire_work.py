@@ -22,6 +22,7 @@ from humanalign.web.api.wire import (
 )
 
 Reason = Literal["unclear", "not my language", "upsetting", "technical", "other"]
+Trouble = Literal["broken", "unsafe", "wrong instructions", "other"]
 
 
 class Message(Told):
@@ -147,3 +148,16 @@ class Skipped(Told):
     """The item was given back."""
 
     skipped: bool
+
+
+class Report(Sent):
+    """What is wrong with the item, for its owner to look at."""
+
+    reason: Trouble
+    note: Note = ""
+
+
+class Reported(Told):
+    """The report is kept."""
+
+    reported: bool

@@ -20,6 +20,8 @@ from humanalign.web.api.wire_work import (
     Lease,
     Next,
     Receipt,
+    Report,
+    Reported,
     Saved,
     Skip,
     Skipped,
@@ -96,6 +98,14 @@ def skip(request: Request, place: Worker, item: ItemId, sent: Skip) -> Said:
     _task(request, place, item)
     store_of(request).queue.skip(item, place.account.rater_id, sent.reason, sent.note)
     return Said({"skipped": True})
+
+
+@router.post(ITEM + "/report", summary="Report a problem", responses=says(Reported, 403, 404))
+def report(request: Request, place: Worker, item: ItemId, sent: Report) -> Said:
+    """Tell the owner what is wrong with the item. It stays with its rater."""
+    _task(request, place, item)
+    store_of(request).queue.report(item, place.account.rater_id, sent.reason, sent.note)
+    return Said({"reported": True})
 
 
 def task_told(task: Task, place: Place) -> dict:

@@ -28,6 +28,12 @@ SKIP_REASONS: Mapping[str, str] = {
     "technical": sentence("Something is not shown correctly"),
     "other": sentence("Another reason"),
 }
+PROBLEMS: Mapping[str, str] = {
+    "broken": sentence("Something is broken or missing"),
+    "unsafe": sentence("It is dangerous, or it should not be shown to anybody"),
+    "wrong instructions": sentence("The instructions do not fit it"),
+    "other": sentence("Something else"),
+}
 RANK_IT = sentence("Answer {letter} has no mark. Give it a rank from 1 to {highest}, or F.")
 RATE_IT = sentence("Answer {letter} has no mark. Give it a number from 1 to {highest}.")
 THUMB_IT = sentence("Answer {letter} has no mark. Say whether it is good.")

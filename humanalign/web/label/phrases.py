@@ -87,6 +87,8 @@ SAID: Mapping[str, str] = {
     "refused": sentence("This was not accepted. Your marks are kept: reload the page, then send."),
     "more": sentence("Show all of answer {letter}"),
     "less": sentence("Show less of answer {letter}"),
+    "reported": sentence("Your report is sent. The task is still yours."),
+    "notReported": sentence("The report could not be sent. Try again in a moment."),
     "unread": sentence("The instructions could not be loaded. Try again in a moment."),
 }
 

@@ -74,6 +74,8 @@ def show(
         asked=_(phrases.QUESTIONS[task.kind], scale=scale),
         definition=project.definition,
         reasons=forms.SKIP_REASONS,
+        problems=forms.PROBLEMS,
+        reported="reported" in request.query_params,
         keys=phrases.OWN_KEYS[task.kind] + phrases.KEYS,
         words=phrases.spoken(task.kind, _),
     )

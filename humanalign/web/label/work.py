@@ -3,7 +3,7 @@
     /work                              my projects
     /work/{project}                    the gate, the next task, or why there is none
     /work/{project}/items/{item}       an item I was shown: GET to see or change, POST to answer
-    .../draft  .../heartbeat  .../skip while I work on it
+    .../draft  .../heartbeat  .../skip  .../report while I work on it
     /work/{project}/back               the answer before this one
 
 Every page works by plain forms: a POST answers with 303 to the next page, or with the same page
@@ -24,6 +24,7 @@ from humanalign.prefer.store.answers import KeyReused
 from humanalign.prefer.store.queue import Conflict, Submission, Task
 from humanalign.web.guard import OwnerViewer, Seat, Sent, Viewer, Worker, missing, store_of
 from humanalign.web.label import forms, phrases, sheet
+from humanalign.web.problems import wants_json
 from humanalign.web.render import page
 from humanalign.web.words import sentence
 
@@ -160,6 +161,36 @@ def skip(request: Request, seat: Worker, item: str, sent: Sent) -> Response:
     queue, rater_id = store_of(request).queue, seat.account.rater_id
     queue.skip(task.item_id, rater_id, sent.get("reason", ""), forms.note_of(sent))
     return _onward(seat, sent)
+
+
+@router.get("/work/{project}/items/{item}/report")
+def ask_what(request: Request, seat: Worker, item: str, formatted: str = "") -> Response:
+    """The form of a report as a page of its own, for browsers without scripts."""
+    task = _task(request, seat, item)
+    return page(
+        request,
+        "work/report.html",
+        project=seat.project,
+        base=f"/work/{seat.project.id}/items/{task.item_id}",
+        reasons=forms.PROBLEMS,
+        formatted=bool(formatted),
+    )
+
+
+@router.post("/work/{project}/items/{item}/report")
+def report(request: Request, seat: Worker, item: str, sent: Sent) -> Response:
+    """Tell the owner what is wrong with the item, which stays with its labeler."""
+    _check_sender(seat, sent)
+    task = _task(request, seat, item)
+    if _due(request, seat) in sheet.BLOCKED:
+        return sheet.blocked(request, seat, _due(request, seat))
+    queue, rater_id = store_of(request).queue, seat.account.rater_id
+    queue.report(task.item_id, rater_id, sent.get("reason", ""), forms.note_of(sent))
+    if wants_json(request):
+        return JSONResponse({"reported": True})
+    view = "&formatted=1" if sent.get("formatted") else ""
+    address = f"/work/{seat.project.id}/items/{task.item_id}?reported=1{view}"
+    return RedirectResponse(address, 303)
 
 
 def _task(request: Request, seat: Seat, item: str) -> Task:

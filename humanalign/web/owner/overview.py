@@ -133,10 +133,11 @@ def _attention(request: Request, project: Project, seen: Look, counts: Counts) -
         text = "Labelers say why; the prompt may be broken or too upsetting."
         found.append(Attention("look", title, text, f"{base}/items?show=skipped"))
     if counts.flagged:
-        title = f"{words.count(counts.flagged)} reports"
-        found.append(
-            Attention("look", title, "Labelers reported an item.", f"{base}/items?show=flagged")
+        title = (
+            f"Reported {words.count(counts.flagged)} {'time' if counts.flagged == 1 else 'times'}"
         )
+        text = "A labeler says that something is wrong with an item."
+        found.append(Attention("bad", title, text, f"{base}/items?show=flagged"))
     if not counts.items:
         text = "Import prompts with their completions, and people can start."
         found.append(Attention("look", "No items yet", text, f"{base}/import"))

@@ -1,4 +1,4 @@
-// What opens beside or above the task: instructions, keys, the reasons for skipping.
+// What opens beside or above the task: instructions, keys, the reasons to skip or to report.
 
 import { words } from "./words.js";
 

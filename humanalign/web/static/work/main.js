@@ -6,6 +6,7 @@ import { mountKeys } from "./keys.js";
 import { mountRail } from "./rail.js";
 import { complain, follow } from "./ranking.js";
 import { fold, reachable, reveal, unfold } from "./reading.js";
+import { bindReport } from "./reports.js";
 import { atGate, atSignIn, banner, deliver, unsent } from "./sending.js";
 import { Sheet } from "./sheet.js";
 import { watch } from "./timing.js";
@@ -36,6 +37,7 @@ function mount() {
   reachable(form);
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(); }, { signal });
   bindSkip(document.getElementById("skip-dialog"));
+  bindReport(document.getElementById("report-dialog"));
   bindLinks(signal);
   if (kept) { drafts.changed(); drafts.show("restored"); }
   const faulty = sheet.groups.find((group) => group.getAttribute("aria-invalid"));
@@ -139,6 +141,7 @@ function bindLinks(signal) {
   const leads = {
     "[data-drawer]": toggleDrawer,
     "[data-skip]": () => openDialog("skip-dialog"),
+    "[data-report]": () => openDialog("report-dialog"),
     "[data-back]": (link) => go(link.href),
     "[data-view]": (link) => go(link.href),
   };
