@@ -38,6 +38,9 @@ class Settings(Sent):
     )
     pass_mark: float = Field(default=0.8, ge=0, le=1, allow_inf_nan=False)
     scale: int = Field(default=3, ge=2, le=9, description="A rating goes from 1 to this.")
+    adaptive: bool = Field(
+        default=False, description="Ask up to `contested_overlap` raters where the first disagree."
+    )
     gold_every: int = Field(
         default=0, ge=0, le=1000, description="A gold item after so many; 0: none."
     )

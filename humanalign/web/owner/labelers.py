@@ -21,7 +21,7 @@ from humanalign.types import EvalResult
 from humanalign.web.guard import OwnerViewer, Staff, missing, store_of
 from humanalign.web.label.sheet import summary
 from humanalign.web.owner import charts, words
-from humanalign.web.owner.overview import names_of
+from humanalign.web.owner.overview import is_vote, names_of
 from humanalign.web.owner.pages import Submitted, back, project_of, show, text_of
 from humanalign.web.owner.reckoning import look
 
@@ -93,7 +93,15 @@ def labelers(request: Request, _viewer: Staff, project: str) -> Response:
     found = project_of(request, project)
     seen, everybody = _people(request, found)
     everybody.sort(key=lambda p: (not p.flagged, -len(p.findings), -p.pace.answers, p.name))
-    return show(request, "labelers", seen | {"project": found, "people": everybody})
+    strangers = [each for each in everybody if each.member is None and each.id == each.name]
+    votes = [each.id for each in strangers if is_vote(each.id)]
+    context = {
+        "project": found,
+        "people": everybody,
+        "votes": min(votes, key=lambda each: (len(each), each), default=""),
+        "imported": len(strangers) - len(votes),
+    }
+    return show(request, "labelers", seen | context)
 
 
 @router.get("/owner/{project}/labelers/{rater:path}")

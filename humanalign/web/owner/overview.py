@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ router = APIRouter()
 
 # Rows of the live queue that a page shows.
 MOST_HELD = 20
+# How readers name votes of nobody in particular, with what `store.take_in` may put before it.
+VOTE = re.compile(r"(imported:)?vote-[0-9]+")
 HEADLINE = ("pair_agreement", "alpha_pairs", "mark_agreement", "alpha_ordinal")
 
 
@@ -89,6 +92,11 @@ def names_of(request: Request) -> dict[str, str]:
     return {each.rater_id: each.name for each in store_of(request).people.accounts()}
 
 
+def is_vote(rater_id: str) -> bool:
+    """Whether this is a place in an imported file that names nobody."""
+    return VOTE.fullmatch(rater_id) is not None
+
+
 def _live(request: Request, project: Project) -> dict:
     figures = store_of(request).figures
     return {
@@ -152,6 +160,8 @@ def _flagged(request: Request, project: Project, seen: Look) -> list[Attention]:
     found = []
     for each in seen.reckoned.summary.labelers:
         member = members.get(each.id)
+        if is_vote(each.id):
+            continue
         if each.flagged and (member is None or member.status == "active"):
             said = " ".join(finding.sentence for finding in each.findings if finding.flag)
             text = said or each.reason or "agrees less with the others than chance would explain."

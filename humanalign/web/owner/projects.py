@@ -48,7 +48,8 @@ def projects(request: Request, _viewer: Staff) -> Response:
 def new(request: Request, _viewer: OwnerViewer) -> Response:
     """The form of a new project."""
     form = {"name": "", "kind": "ranking", "criterion": "helpful", "own": "", "definition": ""}
-    return show(request, "new", _context(request, form | shown_settings(ProjectSettings())))
+    settings = shown_settings(ProjectSettings(adaptive=True))
+    return show(request, "new", _context(request, form | settings))
 
 
 @router.post("/owner/new")
@@ -73,6 +74,7 @@ def settings_of(form: Submitted) -> ProjectSettings:
         scale=whole_of(form, "scale", plain.scale),
         gold_every=whole_of(form, "gold_every", plain.gold_every),
         blur=bool(text_of(form, "blur")),
+        adaptive=bool(text_of(form, "adaptive")),
         warning=text_of(form, "warning"),
         consent=text_of(form, "consent"),
     )
@@ -87,6 +89,7 @@ def shown_settings(settings: ProjectSettings) -> dict[str, object]:
         "scale": settings.scale,
         "gold_every": settings.gold_every,
         "blur": settings.blur,
+        "adaptive": settings.adaptive,
         "warning": settings.warning,
         "consent": settings.consent,
     }
