@@ -10,12 +10,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 from humanalign.errors import DataError
 from humanalign.prefer.ranks import Mark, competition_marks, is_whole, parse_marks
 
+Kind = Literal["ranking", "pairwise", "thumb", "rating"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+RANKED: tuple[Kind, ...] = ("ranking", "pairwise")
+# One for each card of the longest ranking.
 LETTERS = "ABCDEFGHI"
-RANKED = ("ranking", "pairwise")
 THUMBS = {"up": True, "down": False}
 
 

@@ -104,6 +104,7 @@ def test_whatever_an_owner_does_to_people_and_projects_is_in_the_log(tmp_path):
         "project": project.id,
         "status": "excluded",
         "reason": "answers at random",
+        "opened": 0,
     }
     assert entries[6].subject == f"person:{ann}"
     assert store.audit.verify() == done + len(entries)

@@ -106,7 +106,10 @@ def test_whoever_has_an_account_here_is_not_the_one_a_file_names(tmp_path):
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (file_of({"ann": [[1, 2]]}, "rating"), "holds a rating, but project 'p' is of kind"),
+        (
+            file_of({"ann": [[1, 2]]}, "rating"),
+            "a question is a rating of 2, but project 'p'",
+        ),
         (file_of({"ann": [[1, 2]]}, criterion="honest"), "asks by 'honest'"),
     ],
 )

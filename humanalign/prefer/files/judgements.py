@@ -17,6 +17,7 @@ from itertools import combinations
 from typing import Literal
 
 from humanalign.errors import DataError
+from humanalign.prefer.marks import KINDS, LETTERS, RANKED, Kind
 from humanalign.prefer.pairs import Texts
 from humanalign.prefer.ranks import Mark, competition_marks, is_whole, parse_marks
 from humanalign.prefer.statistics.consensus import Consensus
@@ -30,23 +31,39 @@ from humanalign.types import (
     content_id,
 )
 
-QuestionKind = Literal["ranking", "pairwise", "thumb", "rating"]
-KINDS: tuple[QuestionKind, ...] = ("ranking", "pairwise", "thumb", "rating")
-RANKED: tuple[QuestionKind, ...] = ("ranking", "pairwise")
-MOST = 9
+__all__ = [
+    "KINDS",
+    "MOST",
+    "RANKED",
+    "Judgement",
+    "Judgements",
+    "Question",
+    "QuestionKind",
+    "Record",
+    "asked_as",
+    "check_marks",
+    "consensus_records",
+    "latest",
+    "records_of",
+]
+
+QuestionKind = Kind
+MOST = len(LETTERS)
 
 
 @dataclass(frozen=True)
 class Question:
     """What a rater is asked about 1 to 9 completions of one prompt (rankings: 2 to 9).
 
-    ValueError: another number of completions, or one of them twice.
+    `gold` holds the marks that a careful rater gives, by completion id. ValueError: another number
+    of completions, or one of them twice.
     """
 
     kind: QuestionKind
     prompt_id: str
     completion_ids: tuple[str, ...]
     criterion: str = "helpful"
+    gold: Mapping[str, Mark] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         least = 2 if self.kind in RANKED else 1

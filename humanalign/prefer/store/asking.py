@@ -5,68 +5,92 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
-from humanalign.errors import StoreError
+from humanalign.errors import DataError, StoreError
+from humanalign.prefer.files.judgements import Question, check_marks
+from humanalign.prefer.marks import RANKED, Kind
+from humanalign.prefer.ranks import Mark
 from humanalign.prefer.store.assign import add_slots
-from humanalign.prefer.store.chain import canonical, sha256
+from humanalign.prefer.store.audit import append_audit
+from humanalign.prefer.store.chain import canonical
 from humanalign.prefer.store.database import in_chunks, insert_new
+from humanalign.prefer.store.project_rows import NewProject, insert_project, named_alike
+from humanalign.prefer.store.project_settings import settings_of
 from humanalign.prefer.store.records import missing_ids, require_ids
-from humanalign.prefer.store.schema import completion, criterion, item, item_completion, project
-from humanalign.types import Comparison, content_id
+from humanalign.prefer.store.schema import completion, item, item_completion, project
+from humanalign.prefer.store.tasks import read_project
 
-# One completion by itself; more of them make a comparison.
-ALONE = ("thumb", "rating")
+
+class Item(Question):
+    """A question in the order of words in which the store is asked."""
+
+    def __init__(
+        self,
+        prompt_id: str,
+        completion_ids: tuple[str, ...],
+        criterion: str,
+        kind: Kind = "ranking",
+        gold: Mapping[str, Mark] | None = None,
+    ) -> None:
+        super().__init__(kind, prompt_id, completion_ids, criterion, gold)
 
 
 @dataclass(frozen=True)
-class Item:
-    """A question as it goes into the store; `gold` holds the right marks by completion id."""
+class Asked:
+    """What putting questions did: their ids, each once, and how many were new and given gold."""
 
-    prompt_id: str
-    completion_ids: tuple[str, ...]
-    criterion: str
-    kind: str = "ranking"
-    gold: Mapping[str, int | str] | None = None
-
-    @property
-    def id(self) -> str:
-        """The comparison's id; a lone completion's is its own content hash."""
-        if len(self.completion_ids) > 1:
-            return Comparison(self.prompt_id, self.completion_ids, self.criterion).id
-        if self.kind == "thumb" and not self.criterion:
-            return sha256(f"thumb {''.join(self.completion_ids)}")[:16]
-        return content_id("item", self.kind, list(self.completion_ids), self.criterion)
+    ids: list[str]
+    new: int
+    gold: int
 
 
-def project_id_of(name: str) -> str:
-    """A project's id, from its name alone."""
-    return sha256(f"project {name}")[:16]
+def ensure_project(connection: Connection, name: str, kind: Kind, by: str, now: float) -> str:
+    """The id of the project of this name, made with the default settings if it is not there.
+
+    StoreError: a name or criterion that cannot be used.
+    """
+    held = named_alike(connection, name)
+    if held is not None:
+        return held["id"]
+    return insert_project(connection, NewProject(name, kind, by), by="", now=now)
 
 
-def ensure_project(connection: Connection, name: str, kind: str, by: str, now: float) -> str:
-    """The id of the project of this name, made with the default settings if it is not there."""
-    insert_new(connection, criterion, [{"name": by, "definition": ""}])
-    row = {"id": project_id_of(name), "name": name, "kind": kind, "criterion": by}
-    insert_new(connection, project, [{**row, "settings": "{}", "status": "open", "at": now}])
-    return row["id"]
+def check_fits(place: Mapping, asked: Question, what: str) -> None:
+    """DataError, beginning with `what`: the question is of another kind than the project, or by
+    another criterion. A thumb without a criterion, as a chat gives it, fits any."""
+    both_rank = asked.kind in RANKED and place["kind"] in RANKED
+    two = place["kind"] != "pairwise" or len(asked.completion_ids) == 2
+    if not (both_rank and two) and asked.kind != place["kind"]:
+        raise DataError(
+            f"{what} is a {asked.kind} of {len(asked.completion_ids)}, but project "
+            f"'{place['name']}' is of kind {place['kind']}; choose a project of its own kind"
+        )
+    if asked.criterion != place["criterion"] and (asked.criterion or asked.kind != "thumb"):
+        raise DataError(
+            f"{what} asks by '{asked.criterion}', but project '{place['name']}' by "
+            f"'{place['criterion']}'; ask by that one, or choose another project"
+        )
 
 
 def add_items(
-    connection: Connection, project_id: str, asked: Iterable[Item], overlap: int = 0
-) -> list[str]:
-    """Store what is new with `overlap` slots each; return the ids of `asked`, each once.
+    connection: Connection, project_id: str, asked: Iterable[Question], overlap: int = 0
+) -> Asked:
+    """Store what is new with `overlap` slots each; gold replaces the gold that is there.
 
     StoreError: a completion that is not stored or answers another prompt, or an item that another
-    project asks already.
+    project asks already. DataError: what `check_fits` says, or gold that no rater could give.
     """
-    items = list({each.id: each for each in asked}.values())
-    _check_completions(connection, items)
-    new = set(missing_ids(connection, item, [each.id for each in items]))
-    _check_project(connection, [each.id for each in items if each.id not in new], project_id)
+    place = read_project(connection, project_id)
+    items = {each.id: each for each in asked}
+    _check_completions(connection, list(items.values()))
+    new = set(missing_ids(connection, item, list(items)))
+    _check_project(connection, [each for each in items if each not in new], project_id)
+    for each in new:
+        check_fits(place, items[each], f"item '{each}'")
     last = connection.execute(select(func.max(item.c.position))).scalar() or 0
     rows, parts = [], []
-    for each in items:
+    for each in items.values():
         if each.id in new:
             rows.append(_row(each, project_id, last + len(rows) + 1))
             parts += [
@@ -75,11 +99,34 @@ def add_items(
             ]
     insert_new(connection, item, rows)
     insert_new(connection, item_completion, parts)
-    add_slots(connection, [(each.id, n) for each in items for n in range(overlap)])
-    return [each.id for each in items]
+    gold = _set_gold(connection, place, [each for each in items.values() if each.gold])
+    add_slots(connection, [(each, n) for each in items for n in range(overlap)])
+    return Asked(list(items), len(new), gold)
 
 
-def _row(each: Item, project_id: str, position: int) -> dict:
+def audit_items(
+    connection: Connection, project_id: str, asked: Asked, overlap: int, *, now: float, by: str
+) -> None:
+    """Note in the audit log that somebody put these questions."""
+    detail = {"items": len(asked.ids), "new": asked.new, "gold": asked.gold, "overlap": overlap}
+    append_audit(connection, now, by, "add items", f"project:{project_id}", detail)
+
+
+def _set_gold(connection: Connection, place: Mapping, items: Sequence[Question]) -> int:
+    """Write the right marks of these items; return for how many they are others than before."""
+    scale = settings_of(place["settings"]).scale
+    changed = 0
+    for each in items:
+        mine = item.c.id == each.id
+        held = connection.execute(select(item.c.kind, item.c.gold).where(mine)).one()
+        marks = check_marks(held.kind, each.gold or {}, each.completion_ids, scale)
+        if held.gold != canonical(marks):
+            connection.execute(update(item).where(mine).values(gold=canonical(marks)))
+            changed += 1
+    return changed
+
+
+def _row(each: Question, project_id: str, position: int) -> dict:
     return {
         "id": each.id,
         "project_id": project_id,
@@ -87,11 +134,11 @@ def _row(each: Item, project_id: str, position: int) -> dict:
         "kind": each.kind,
         "prompt_id": each.prompt_id,
         "criterion": each.criterion,
-        "gold": canonical(each.gold) if each.gold else None,
+        "gold": None,
     }
 
 
-def _check_completions(connection: Connection, items: Sequence[Item]) -> None:
+def _check_completions(connection: Connection, items: Sequence[Question]) -> None:
     ids = list(dict.fromkeys(each for asked in items for each in asked.completion_ids))
     require_ids(connection, completion, ids)
     owner: dict[str, str] = {}

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, astuple
+from functools import partial
 
 from sqlalchemy import Connection, RowMapping, Table, select
 
+from humanalign.prefer.files.judgements import Question
 from humanalign.prefer.store.agreed import digest_of
-from humanalign.prefer.store.asking import Item
 from humanalign.prefer.store.chain import damage, sha256
 from humanalign.prefer.store.instructions import instructions_of
 from humanalign.prefer.store.records import completion_of, prompt_of
@@ -82,9 +83,12 @@ def _verify_items(connection: Connection) -> None:
         members.setdefault(row.item_id, []).append(row.completion_id)
     for row in connection.execute(select(item).order_by(item.c.position)).mappings():
         ids = tuple(members.get(row["id"], ()))
-        asked = Item(row["prompt_id"], ids, row["criterion"], row["kind"])
-        if not ids or asked.id != row["id"]:
+        if not _holds(partial(_is_item, ids), row):
             raise damage("item", row["id"], "differs from what was asked")
+
+
+def _is_item(ids: tuple[str, ...], row: RowMapping) -> bool:
+    return Question(row["kind"], row["prompt_id"], ids, row["criterion"]).id == row["id"]
 
 
 def _verify_consensus(connection: Connection) -> None:

@@ -83,6 +83,16 @@ def writing(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Reads that all see one state of the store, whatever is written in between."""
+    with engine.connect() as opened:
+        if engine.dialect.name == "postgresql":
+            # There each statement sees its own state by default; SQLite keeps that of the first.
+            opened = opened.execution_options(isolation_level="REPEATABLE READ")
+        yield opened
+
+
 def _lock(connection: Connection) -> None:
     if connection.dialect.name != "sqlite":
         connection.execute(CHAIN_ENDS)

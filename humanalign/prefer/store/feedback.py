@@ -23,7 +23,7 @@ from sqlalchemy import Table, and_, select
 
 from humanalign.errors import StoreError
 from humanalign.prefer.display import order
-from humanalign.prefer.files.judgements import Judgements, Record
+from humanalign.prefer.files.judgements import Judgements, Question, Record
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
 from humanalign.prefer.statistics.consensus import consensus as agree_on
@@ -106,7 +106,8 @@ class FeedbackStore:
 
         They go to the project of this name, by default to one named after their criterion, which
         is made if it is not there. StoreError: a completion that is not stored or answers another
-        prompt, or a comparison that another project asks.
+        prompt, or a comparison that another project asks. DataError: the project is of another
+        kind or criterion.
         """
         if overlap < 1:
             raise StoreError(f"overlap: expected at least 1 rater a comparison, got {overlap}")
@@ -116,7 +117,9 @@ class FeedbackStore:
                 place_id = asking.ensure_project(
                     connection, project or criterion, kind, criterion, self._clock()
                 )
-                asking.add_items(connection, place_id, asked, overlap)
+                put = asking.add_items(connection, place_id, asked, overlap)
+                now = self._clock()
+                asking.audit_items(connection, place_id, put, overlap, now=now, by="")
 
     def next(self, rater_id: str) -> Comparison | None:
         """Assign the rater a slot and return its comparison; None when nothing is left to judge.
@@ -169,7 +172,7 @@ class FeedbackStore:
         Idempotent by `key` as `rank` is. StoreError: the key was used for another answer.
         """
         self.add([prompt], [completion])
-        asked = asking.Item(prompt.id, (completion.id,), "", "thumb")
+        asked = Question("thumb", prompt.id, (completion.id,), "")
         row = {
             "item_id": asked.id,
             "rater_id": rater.id,
@@ -332,10 +335,10 @@ class FeedbackStore:
             return connection.execute(select(table).where(table.c.id == row_id)).mappings().one()
 
 
-def _by_criterion(comparisons: Iterable[Comparison]) -> dict[str, list[asking.Item]]:
-    groups: dict[str, list[asking.Item]] = {}
+def _by_criterion(comparisons: Iterable[Comparison]) -> dict[str, list[Question]]:
+    groups: dict[str, list[Question]] = {}
     for each in comparisons:
         kind = "pairwise" if len(each.completion_ids) == 2 else "ranking"
-        asked = asking.Item(each.prompt_id, each.completion_ids, each.criterion, kind)
+        asked = Question(kind, each.prompt_id, each.completion_ids, each.criterion)
         groups.setdefault(each.criterion, []).append(asked)
     return groups

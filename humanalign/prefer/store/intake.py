@@ -13,24 +13,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from sqlalchemy import Connection, Engine, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, select, update
 
 from humanalign.errors import DataError
 from humanalign.prefer.files.judgements import Judgement, Judgements, Question
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.store.answers import add_rater
-from humanalign.prefer.store.asking import Item, add_items
+from humanalign.prefer.store.asking import add_items, check_fits
 from humanalign.prefer.store.assign import LEASE_SECONDS, REPLACES, add_slots
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import append_answers, canonical, sha256
 from humanalign.prefer.store.database import in_chunks, insert_new, writing
+from humanalign.prefer.store.project_settings import settings_of
 from humanalign.prefer.store.records import completion_row, prompt_row
 from humanalign.prefer.store.schema import (
     account,
     answer,
     assignment,
     completion,
-    item,
     prompt,
     slot,
 )
@@ -69,7 +69,7 @@ def take_in(
     criterion or scale than the project's. StoreError: a question that another project asks.
     """
     with engine.connect() as connection:
-        _check(read_project(connection, project_id), found)
+        check_import(read_project(connection, project_id), found)
     raters = _raters(engine, clock, found)
     texts = {
         prompt: [prompt_row(each) for each in found.prompts],
@@ -82,10 +82,7 @@ def take_in(
     items = stored = 0
     for questions, given in _batches(found):
         with writing(engine) as connection:
-            before = _count(connection, project_id)
-            asked = [_item(each) for each in questions]
-            add_items(connection, project_id, asked, overlap)
-            items += _count(connection, project_id) - before
+            items += add_items(connection, project_id, questions, overlap).new
             stored += _store(connection, questions, given, raters, clock())
     with writing(engine) as connection:
         detail = {"file": found.name, "layout": found.layout, "items": items, "answers": stored}
@@ -93,23 +90,14 @@ def take_in(
     return Taken(items, stored, len(raters))
 
 
-def _check(project: Mapping, found: Judgements) -> None:
-    ranked = project["kind"] in RANKED
+def check_import(place: Mapping, found: Judgements) -> None:
+    """DataError: a question or a scale of `found` that does not fit the project's row `place`."""
     for each in found.questions:
-        if (each.kind in RANKED) != ranked or (not ranked and each.kind != project["kind"]):
-            raise DataError(
-                f"{found.name}: holds a {each.kind}, but project '{project['name']}' is of kind "
-                f"{project['kind']}; import it into a project of its own kind"
-            )
-        if each.criterion != project["criterion"]:
-            raise DataError(
-                f"{found.name}: asks by '{each.criterion}', but project '{project['name']}' by "
-                f"'{project['criterion']}'; name the criterion when importing"
-            )
-    scale = json.loads(project["settings"]).get("scale", 3)
-    if project["kind"] == "rating" and found.judgements and found.scale != scale:
+        check_fits(place, each, f"{found.name}: a question")
+    scale = settings_of(place["settings"]).scale
+    if place["kind"] == "rating" and found.judgements and found.scale != scale:
         raise DataError(
-            f"{found.name}: rates from 1 to {found.scale}, but project '{project['name']}' from 1 "
+            f"{found.name}: rates from 1 to {found.scale}, but project '{place['name']}' from 1 "
             f"to {scale}; make a project with scale {found.scale}"
         )
 
@@ -136,15 +124,6 @@ def _batches(found: Judgements) -> Iterator[tuple[list[Question], list[Judgement
     for start in range(0, len(found.questions), BATCH):
         questions = list(found.questions[start : start + BATCH])
         yield questions, [j for q in questions for j in given.get(q.id, ())]
-
-
-def _item(question: Question) -> Item:
-    return Item(question.prompt_id, question.completion_ids, question.criterion, question.kind)
-
-
-def _count(connection: Connection, project_id: str) -> int:
-    wanted = select(func.count()).select_from(item).where(item.c.project_id == project_id)
-    return connection.execute(wanted).scalar_one()
 
 
 def _store(

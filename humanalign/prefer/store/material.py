@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Row, and_, select
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.statistics.summary import Rated, Timed
 from humanalign.prefer.store.answers import excluded
+from humanalign.prefer.store.database import reading
 from humanalign.prefer.store.records import ranking_of
 from humanalign.prefer.store.schema import (
     answer,
@@ -44,7 +45,7 @@ class Material:
 
 def material_of(engine: Engine, project_id: str) -> Material:
     """Everything said in one project, from one consistent state of the store."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         rows = _newest(connection, project_id)
         models = dict(_models(connection, project_id))
         golden = select(item.c.id, item.c.gold)

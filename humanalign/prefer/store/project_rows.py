@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, select, update
 
 from humanalign.errors import StoreError
 from humanalign.prefer.defaults import default_definition
+from humanalign.prefer.marks import KINDS, Kind
+from humanalign.prefer.store.audit import append_audit
+from humanalign.prefer.store.chain import sha256
 from humanalign.prefer.store.database import insert_new
-from humanalign.prefer.store.project_settings import ProjectSettings, settings_of
+from humanalign.prefer.store.project_settings import ProjectSettings, settings_of, settings_text
 from humanalign.prefer.store.schema import answer, criterion, item, project
-from humanalign.prefer.store.spelling import storable
+from humanalign.prefer.store.spelling import clean_name, clean_text, folded, one_of, storable
 
-Kind = Literal["ranking", "pairwise", "thumb", "rating"]
 Status = Literal["open", "paused", "archived"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+DEFINITION_LENGTH = 2_000
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
@@ -65,6 +67,52 @@ def require_project(connection: Connection, project_id: str) -> Project:
     if found is None:
         raise StoreError(f"the store holds no project '{project_id}'; create it first")
     return found
+
+
+def project_id_of(name: str) -> str:
+    """A project's id, from its name alone."""
+    return sha256(f"project {name}")[:16]
+
+
+def named_alike(connection: Connection, name: str) -> RowMapping | None:
+    """The project of this name, however its letters are cased."""
+    for row in connection.execute(select(project)).mappings():
+        if folded(row["name"]) == folded(name):
+            return row
+    return None
+
+
+@dataclass(frozen=True)
+class NewProject:
+    """What a project is made of. StoreError: a name, kind or definition that cannot be used."""
+
+    name: str
+    kind: Kind
+    criterion: str
+    definition: str = ""
+    settings: ProjectSettings = field(default_factory=ProjectSettings)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", clean_name(self.name))
+        one_of("kind", self.kind, KINDS)
+        object.__setattr__(self, "criterion", clean_name(self.criterion, "criterion"))
+        clean_text("definition", self.definition, DEFINITION_LENGTH)
+
+
+def insert_project(connection: Connection, new: NewProject, *, by: str, now: float) -> str:
+    """Make an open project and return its id; its instructions are the caller's to make.
+
+    StoreError: a project of this name, or a criterion that is defined in other words.
+    """
+    held = named_alike(connection, new.name)
+    if held is not None:
+        raise StoreError(f"a project named '{held['name']}' exists; choose another name")
+    define_once(connection, new.criterion, new.definition)
+    said = {"name": new.name, "kind": new.kind, "criterion": new.criterion}
+    row = {"id": project_id_of(new.name), "settings": settings_text(new.settings), "at": now}
+    connection.execute(project.insert(), {**said, **row, "status": "open"})
+    append_audit(connection, now, by, "create project", f"project:{row['id']}", said)
+    return row["id"]
 
 
 def change_project(connection: Connection, project_id: str, values: Mapping[str, object]) -> None:

@@ -14,35 +14,37 @@ from sqlalchemy import Connection, Engine, select
 
 from humanalign.errors import StoreError
 from humanalign.prefer.defaults import Question
+from humanalign.prefer.marks import KINDS, Kind
 from humanalign.prefer.store import instructions as versions
 from humanalign.prefer.store import members
-from humanalign.prefer.store.asking import project_id_of
 from humanalign.prefer.store.assign import replace_answers
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.database import writing
 from humanalign.prefer.store.instructions import Instructions
 from humanalign.prefer.store.members import STANDINGS, Entry, Gate, Member, Standing
 from humanalign.prefer.store.project_rows import (
-    KINDS,
+    DEFINITION_LENGTH,
     STATUSES,
-    Kind,
+    NewProject,
     Project,
     Status,
     all_projects,
     change_project,
     check_unrated,
     define,
-    define_once,
     find_project,
+    insert_project,
+    project_id_of,
     project_of,
     require_project,
 )
 from humanalign.prefer.store.project_settings import ProjectSettings, read_settings, settings_text
 from humanalign.prefer.store.records import require_ids
 from humanalign.prefer.store.schema import criterion, membership, project, rater
-from humanalign.prefer.store.spelling import clean_name, clean_text, folded, one_of, storable
+from humanalign.prefer.store.spelling import clean_name, clean_text, one_of, storable
 
 __all__ = [
+    "KINDS",
     "Entry",
     "Gate",
     "Instructions",
@@ -57,7 +59,7 @@ __all__ = [
     "read_settings",
 ]
 
-DEFINITION_LENGTH, REASON_LENGTH = 2_000, 500
+REASON_LENGTH = 500
 
 
 class Projects:
@@ -84,27 +86,17 @@ class Projects:
         StoreError: an unfit name, one that is taken, an unknown kind, a criterion that is
         already defined in other words, instructions or a quiz that cannot be used.
         """
-        name, kind = clean_name(name), one_of("kind", kind, KINDS)
-        criterion = clean_name(criterion, "criterion")
-        clean_text("definition", definition, DEFINITION_LENGTH)
         settings = settings or ProjectSettings()
+        asked = NewProject(name, kind, criterion, definition, settings)
         versions.check_instructions("-" if instructions is None else instructions, quiz)
         with writing(self._engine) as connection:
-            now, new = self._clock(), project_id_of(name)
-            for held in connection.execute(select(project.c.name)).scalars():
-                if folded(held) == folded(name):
-                    raise StoreError(f"a project named '{held}' exists; choose another name")
-            define_once(connection, criterion, definition)
-            row = {"id": new, "name": name, "kind": kind, "criterion": criterion, "at": now}
-            row |= {"settings": settings_text(settings), "status": "open"}
-            connection.execute(project.insert(), row)
+            now = self._clock()
+            new = insert_project(connection, asked, by=by, now=now)
             if instructions is None:
                 versions.add_default_version(connection, new, now, quiz)
             else:
                 content = (instructions, quiz)
                 versions.add_version(connection, new, content, by=by, now=now)
-            detail = {"name": name, "kind": kind, "criterion": criterion}
-            append_audit(connection, now, by, "create project", f"project:{new}", detail)
             return require_project(connection, new)
 
     def get(self, project_id: str) -> Project:

@@ -25,12 +25,12 @@ from sqlalchemy import (
 
 from humanalign.errors import DataError, StoreError
 from humanalign.prefer.claimed_times import clean_timing
-from humanalign.prefer.files.judgements import check_marks
+from humanalign.prefer.files.judgements import Question, check_marks
 from humanalign.prefer.marks import body_of, letters_of
 from humanalign.prefer.ranks import Mark
 from humanalign.prefer.store import answers, assign
 from humanalign.prefer.store.adaptive import widen
-from humanalign.prefer.store.asking import Item, add_items
+from humanalign.prefer.store.asking import add_items, audit_items
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import canonical
 from humanalign.prefer.store.database import insert_new, put, writing
@@ -140,13 +140,16 @@ class Queue:
         project_id: str,
         prompts: Iterable[Prompt],
         completions: Iterable[Completion],
-        items: Iterable[Item],
+        items: Iterable[Question],
         *,
         overlap: int,
+        by: str = "",
     ) -> list[str]:
         """Put items to `overlap` raters each, with their prompts and completions; return their ids.
 
-        Asking again can only raise the overlap. StoreError: another project asks one already.
+        Asking again can only raise the overlap and change the gold. StoreError: another project
+        asks one already. DataError: one of another kind or criterion than the project's, or gold
+        that no rater could give.
         """
         prompt_rows = [prompt_row(each) for each in prompts]
         completion_rows = [completion_row(each) for each in completions]
@@ -155,7 +158,9 @@ class Queue:
             insert_new(connection, prompt, prompt_rows)
             require_ids(connection, prompt, [row["prompt_id"] for row in completion_rows])
             insert_new(connection, completion, completion_rows)
-            return add_items(connection, project_id, items, overlap)
+            asked = add_items(connection, project_id, items, overlap)
+            audit_items(connection, project_id, asked, overlap, now=self._clock(), by=by)
+            return asked.ids
 
     def raise_overlap(self, item_ids: Iterable[str], overlap: int, by: str) -> int:
         """Ask up to `overlap` raters about these items; return how many slots that opened."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from humanalign.errors import StoreError
-from humanalign.prefer.marks import letters_of
+from humanalign.prefer.marks import LETTERS, letters_of
 from humanalign.prefer.ranks import Mark
 from humanalign.prefer.store import assign
 from humanalign.prefer.store.records import prompt_of
@@ -157,7 +157,7 @@ def read_task(connection: Connection, item_id: str, rater_id: str) -> Task:
         project_id=seen["project_id"],
         kind=seen["kind"],
         prompt=prompt_of(asked),
-        cards=tuple(Card("ABCDEFGHI"[n], each, texts[each]) for n, each in enumerate(display)),
+        cards=tuple(Card(LETTERS[n], each, texts[each]) for n, each in enumerate(display)),
         marks=letters_of(seen["kind"], json.loads(held["body"]), display) if held else {},
         draft=json.loads(kept) if kept else None,
         note=(held["note"] or "") if held else "",
