@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from humanalign.errors import StoreError
-from humanalign.prefer.marks import letters_of
-from humanalign.prefer.store.browse import Given
 from humanalign.prefer.store.people import Account
 from humanalign.prefer.store.throttle import Throttled
 from humanalign.web import guard
@@ -33,8 +30,6 @@ DONE: Mapping[str, str] = {
     "saved": sentence("Saved."),
     "password": sentence("Your password is set. You are signed out everywhere else."),
 }
-# More of a person's answers than anybody gives in one project.
-EVERYTHING = 1_000_000
 
 
 @router.get("/me")
@@ -81,8 +76,9 @@ def save_password(request: Request, viewer: Viewer, form: Sent) -> Response:
 
 @router.get("/me/data")
 def data(request: Request, viewer: Viewer) -> Response:
-    """All that is kept about this person, as a JSON file."""
-    body = json.dumps(_everything(request, viewer), ensure_ascii=False, indent=2)
+    """All that is kept about this person, as a JSON file by table."""
+    held = store_of(request).people.everything_about(viewer.rater_id)
+    body = json.dumps(held, ensure_ascii=False, indent=2)
     headers = {"Content-Disposition": f'attachment; filename="humanalign-{viewer.rater_id}.json"'}
     return Response(body, media_type="application/json", headers=headers)
 
@@ -121,27 +117,3 @@ def _progress(request: Request, viewer: Account) -> list[tuple]:
     store = store_of(request)
     mine = store.projects.projects_of(viewer.rater_id)
     return [(project, store.queue.standing(project.id, viewer.rater_id)) for project in mine]
-
-
-def _everything(request: Request, viewer: Account) -> dict:
-    store, rater = store_of(request), viewer.rater_id
-    projects = []
-    for project in store.projects.projects_of(rater):
-        member = store.projects.member(project.id, rater)
-        given = store.items.latest(project.id, rater, limit=EVERYTHING)
-        projects.append(
-            {
-                "id": project.id,
-                "name": project.name,
-                "membership": asdict(member) if member else None,
-                "answers": [_answer(each, project.kind) for each in given],
-            }
-        )
-    return {"account": asdict(viewer), "projects": projects}
-
-
-def _answer(given: Given, kind: str) -> dict:
-    """One answer by the letters this person saw: a completion's id would tell who wrote it."""
-    said = asdict(given)
-    del said["body"], said["display"]
-    return {**said, "marks": letters_of(kind, given.body, given.display) if given.display else {}}

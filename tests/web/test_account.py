@@ -236,8 +236,8 @@ def test_my_data_holds_my_answers_and_nobody_elses(fresh):
     answer = signed_in(fresh, fresh.labeler).get("/me/data")
     held = answer.json()
     assert "attachment" in answer.headers["content-disposition"]
-    assert held["account"]["name"] == "ann"
-    answers = held["projects"][0]["answers"]
+    assert held["account"][0]["name"] == "ann"
+    answers = held["answer"]
     assert [each["rater_id"] for each in answers] == [fresh.labeler.rater_id]
     assert other.rater_id not in answer.text
     assert "secret-" not in answer.text

@@ -31,6 +31,7 @@ from humanalign.prefer.store.accounts import (
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.database import writing
 from humanalign.prefer.store.invites import Invites
+from humanalign.prefer.store.personal import everything_about
 from humanalign.prefer.store.schema import account, draft, invite
 from humanalign.prefer.store.sessions import TokenRow
 from humanalign.prefer.store.spelling import clean_name, folded
@@ -81,6 +82,10 @@ class People:
         with self._engine.connect() as connection:
             row = find_named(connection, name)
         return account_of(row) if row else None
+
+    def everything_about(self, rater_id: str) -> dict[str, list[dict]]:
+        """All that is kept about a person, by table: nothing secret, and nothing of others."""
+        return everything_about(self._engine, rater_id)
 
     def accounts(self) -> list[Account]:
         """Every account, the oldest first, erased ones too."""
