@@ -17,6 +17,7 @@ import uvicorn
 from humanalign.errors import StoreError
 from humanalign.prefer.store import FeedbackStore
 from humanalign.web.app import create_app
+from humanalign.web.heads import BoundedHead
 
 START_SECONDS = 30.0
 
@@ -37,6 +38,7 @@ def serving(store: FeedbackStore) -> Iterator[str]:
         log_level="warning",
         access_log=False,
         server_header=False,
+        http=BoundedHead,
         lifespan="off",
         timeout_graceful_shutdown=5,
     )

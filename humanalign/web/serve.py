@@ -21,6 +21,7 @@ from humanalign.errors import ConfigError
 from humanalign.prefer.store import FeedbackStore
 from humanalign.prefer.store.database import shown
 from humanalign.web.app import create_app
+from humanalign.web.heads import BoundedHead
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PASSWORD = "HUMANALIGN_OWNER_PASSWORD"
@@ -93,6 +94,7 @@ def _run(listening: socket.socket, workers: int, https: bool) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        http=BoundedHead,
         # Behind a TLS proxy the addresses and the scheme are the proxy's to say.
         proxy_headers=https,
         timeout_graceful_shutdown=5,

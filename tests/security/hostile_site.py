@@ -175,6 +175,7 @@ def pages(made: HostileSite) -> Sequence[tuple[str, str]]:
         ("done", f"/work/{ranking}/back"),
         ("done", f"/work/{ranking}/items/{shown}?formatted=1"),
         ("worker", f"/work/{ranking}/instructions"),
+        ("done", f"/work/{ranking}/items/{shown}/report"),
         ("owner", f"/work/{ranking}"),
         *(("owner", f"/owner{path}") for path in ("", "/new", "/people", "/tokens", "/audit")),
         *(("owner", f"{owner}{path}") for path in ("", "/import", "/invites", "/items")),

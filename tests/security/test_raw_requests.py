@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from workplace import Site, make_site, served
+from workplace import Site, make_site
+
+from humanalign.web.local import serving
 
 HOST = b"Host: 127.0.0.1\r\n"
 
@@ -26,7 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def address(site: Site) -> Iterator[str]:
-    with served(site.store) as found:
+    with serving(site.store) as found:
         yield found
 
 
@@ -78,7 +80,7 @@ REFUSED = {
 
 
 # What a server may read as well: the first host counts, and nothing is done with the rest.
-HARMLESS = ("two hosts", "many headers", "a long address")
+HARMLESS = ("two hosts",)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -107,7 +109,6 @@ TRAVERSALS = [
         b"/static/x/style.css/",
         b"/static/x/STYLE.CSS",
         b"/static/x/",
-        b"http://evil.example/health",
     ),
 ]
 
@@ -118,6 +119,20 @@ def test_no_address_leads_to_another_file(path: bytes, address: str):
     assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400"))
     assert b"import" not in answer
     assert b"root:" not in answer
+
+
+@pytest.mark.parametrize("start", [b"GET /health HTTP/1.1\r\nX: ", b"GET /health?"])
+def test_a_head_without_end_is_cut_off(start: bytes, address: str):
+    host, port = address.removeprefix("http://").split(":")
+    sent = 0
+    with socket.create_connection((host, int(port)), timeout=5) as wire:
+        wire.sendall(start)
+        try:
+            while sent < 1 << 24:
+                sent += wire.send(b"x" * 65536)
+        except ConnectionError:
+            pass
+    assert sent < 1 << 23
 
 
 def test_slow_senders_keep_nobody_waiting(address: str):
