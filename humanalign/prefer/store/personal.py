@@ -88,9 +88,7 @@ def _invites(connection: Connection, rater_id: str) -> list[dict]:
 
 def _audited(connection: Connection, rater_id: str) -> list[dict]:
     """What this person did to projects and people, and what was done to them."""
-    named = audit_event.c.body.contains(
-        json.dumps(rater_id, ensure_ascii=False)[1:-1], autoescape=True
-    )
+    named = audit_event.c.body.contains(rater_id, autoescape=True)
     rows = connection.execute(select(audit_event).where(named).order_by(audit_event.c.seq))
     found = []
     for row in rows.mappings():

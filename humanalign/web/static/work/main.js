@@ -146,12 +146,13 @@ function bindLinks(signal) {
     "[data-view]": (link) => go(link.href),
   };
   for (const [name, act] of Object.entries(leads)) {
-    const link = document.querySelector(name);
-    link?.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-      event.preventDefault();
-      act(link);
-    }, { signal });
+    for (const link of document.querySelectorAll(name)) {
+      link.addEventListener("click", (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        act(link);
+      }, { signal });
+    }
   }
 }
 
