@@ -92,8 +92,15 @@ def test_a_rating_on_another_scale_is_told_before_anything_is_stored(tmp_path, s
     row = {"prompt": "q", "completion": "x", "rating": 2, "rater": "r1", "scale": scale}
     page = sent(boss, f"{home(site)}/import", "ratings.jsonl", [row])
     assert ("Store it" in page) is fits, page
-    assert (f"make a project with scale {scale}" in page) is not fits
+    assert (f"ratings: rates from 1 to {scale}, but project" in page) is not fits
     if fits:
         yes(boss, f"{home(site)}/import", page)
         assert site.store.figures.counts(site.project.id).answers == 1
     site.store.close()
+
+
+def test_a_file_by_another_criterion_is_told_in_the_preview(fresh, boss):
+    row = {"prompt": "q", "completions": ["x", "y"], "ranks": [1, 2], "criterion": "honest"}
+    page = sent(boss, f"{home(fresh)}/import", "ranks.jsonl", [row])
+    assert "Store it" not in page
+    assert "by &#39;honest&#39;" in page

@@ -123,11 +123,13 @@ class Figures:
         aside = and_(membership.c.project_id == project_id, membership.c.status != "active")
         standing = select(membership.c.rater_id, membership.c.status).where(aside)
         chosen = select(project.c.settings).where(project.c.id == project_id)
+        asked = {"settings": chosen, "standing": standing.order_by(membership.c.rater_id)}
+        asked["gold"] = golden
         with self._engine.connect() as connection:
-            parts = [
-                [list(row) for row in connection.execute(each)]
-                for each in (chosen, standing.order_by(membership.c.rater_id), golden)
-            ]
+            parts = {
+                name: [list(row) for row in connection.execute(each)]
+                for name, each in asked.items()
+            }
             return _last(connection, project_id), sha256(canonical(parts))
 
     def material(self, project_id: str) -> Material:

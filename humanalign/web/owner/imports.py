@@ -16,6 +16,8 @@ from humanalign.prefer.files.judgements import Judgements, Question, asked_as
 from humanalign.prefer.files.reading import LAYOUTS, read_judgements
 from humanalign.prefer.files.uploads import LIMITS, read_upload
 from humanalign.prefer.marks import RANKED
+from humanalign.prefer.store.intake import check_import
+from humanalign.prefer.store.project_settings import settings_text
 from humanalign.prefer.store.projects import Project
 from humanalign.web.guard import OwnerViewer, store_of
 from humanalign.web.owner import held
@@ -123,8 +125,6 @@ def _preview(project: Project, form: FormData, chosen: str) -> Preview:
 def _store(request: Request, by: str, project: Project, form: FormData) -> None:
     token = text_of(form, "held")
     found = _read(*held.look_up(token, project.id), project, text_of(form, "layout"))
-    if problem := _mismatch(found, project):
-        raise DataError(problem)
     store_of(request).take_in(project.id, found, overlap=project.settings.overlap, by=by)
     held.drop(token, project.id)
 
@@ -144,23 +144,17 @@ def _fitted(question: Question, project: Project) -> Question:
 
 
 def _mismatch(found: Judgements, project: Project) -> str:
-    """Why the file does not fit the project; "" where it does."""
-    kinds = {each.kind for each in found.questions}
-    if strange := kinds - {project.kind}:
-        return (
-            f"the file holds items of kind {', '.join(sorted(strange))}, and this project asks for "
-            f"{project.kind}; choose another layout or another project"
-        )
-    if strange := {each.criterion for each in found.questions} - {project.criterion}:
-        return (
-            f"the file asks by {', '.join(sorted(strange))}, and this project by "
-            f"{project.criterion}; choose another project"
-        )
-    if found.judgements and project.kind == "rating" and found.scale != project.settings.scale:
-        return (
-            f"the file's ratings go up to {found.scale} and the project's to "
-            f"{project.settings.scale}; make a project with scale {found.scale}"
-        )
+    """Why the store would not take the file into the project; "" where it would."""
+    place = {
+        "name": project.name,
+        "kind": project.kind,
+        "criterion": project.criterion,
+        "settings": settings_text(project.settings),
+    }
+    try:
+        check_import(place, found)
+    except DataError as error:
+        return str(error)
     return ""
 
 
