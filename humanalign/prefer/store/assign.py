@@ -18,16 +18,29 @@ from sqlalchemy import (
     delete,
     false,
     func,
-    or_,
     select,
     update,
 )
 
 from humanalign.errors import StoreError
 from humanalign.prefer.display import order
-from humanalign.prefer.store.database import insert_new
+from humanalign.prefer.store.ahead import (
+    FORGOTTEN,
+    NOW,
+    SKIP,
+    START,
+    WHAT,
+    WHERE,
+    WHO,
+    forget,
+    forget_rater,
+    met,
+    read_reached,
+    remember,
+)
+from humanalign.prefer.store.database import in_chunks, insert_new
 from humanalign.prefer.store.records import completion_ids_of
-from humanalign.prefer.store.schema import answer, assignment, flag, item, shown, slot
+from humanalign.prefer.store.schema import assignment, flag, item, shown, slot
 from humanalign.types import Comparison
 
 LEASE_SECONDS = 30 * 60.0
@@ -37,25 +50,11 @@ class LeaseLost(StoreError):
     """An item that is no longer held by who says so."""
 
 
-SKIP = "skip"
 # A slot that stands in for one whose answer no longer counts has that slot's number plus this:
 # the same one twice is one, and its rater sees the same completion first (a multiple of 2 to 9).
 REPLACES = 100_800
 
-WHO, WHAT, WHERE = bindparam("who"), bindparam("what"), bindparam("project")
-NUMBER, NOW, UNTIL = bindparam("number_"), bindparam("now"), bindparam("until")
-
-
-def _met(item_id):
-    """Whether the rater judged, skipped or holds the item."""
-    judged = select(answer.c.id).where(answer.c.item_id == item_id, answer.c.rater_id == WHO)
-    skipped = select(flag.c.id).where(
-        flag.c.item_id == item_id, flag.c.rater_id == WHO, flag.c.kind == SKIP
-    )
-    holds = select(assignment.c.slot).where(
-        assignment.c.item_id == item_id, assignment.c.rater_id == WHO
-    )
-    return or_(judged.exists(), skipped.exists(), holds.exists())
+NUMBER, UNTIL = bindparam("number_"), bindparam("until")
 
 
 def _replacements() -> Select:
@@ -94,27 +93,32 @@ HELD = (
 )
 # The first slot whose holder's lease ran out without an answer.
 LAPSED = (
-    select(assignment.c.item_id, assignment.c.slot.label("number"))
+    select(assignment.c.item_id, assignment.c.slot.label("number"), assignment.c.rater_id)
     .join(item, item.c.id == assignment.c.item_id)
     .where(
         assignment.c.answered_at.is_(None),
         assignment.c.lease_until <= NOW,
         item.c.project_id == WHERE,
-        ~_met(assignment.c.item_id),
+        ~met(assignment.c.item_id),
     )
     .order_by(IN_TURN)
     .limit(1)
 )
-# The first slot of the queue that nobody holds.
+# The first slot of the queue, from a position on, that nobody holds.
 FREE = (
-    select(slot.c.item_id, slot.c.number)
-    .where(slot.c.project_id == WHERE, slot.c.taken.is_(False), ~_met(slot.c.item_id))
+    select(slot.c.item_id, slot.c.number, slot.c.position)
+    .where(
+        slot.c.project_id == WHERE,
+        slot.c.taken.is_(False),
+        slot.c.position >= START,
+        ~met(slot.c.item_id),
+    )
     .order_by(slot.c.position, slot.c.number)
     .limit(1)
 )
 GOLD = (
     select(item.c.id)
-    .where(item.c.project_id == WHERE, item.c.gold.is_not(None), ~_met(item.c.id))
+    .where(item.c.project_id == WHERE, item.c.gold.is_not(None), ~met(item.c.id))
     .order_by(item.c.position)
     .limit(1)
 )
@@ -135,14 +139,21 @@ REPLACED = (
 FILLED = update(slot).where(THIS_SLOT).values(taken=bindparam("is_taken"))
 RENEWED = update(assignment).where(MINE_OPEN).values(lease_until=UNTIL)
 ANSWERED = update(assignment).where(MINE).values(answered_at=NOW)
+PLACED = select(item.c.project_id, item.c.position).where(item.c.id == WHAT)
 ASKED = select(item.c.prompt_id, item.c.criterion).where(item.c.id == WHAT)
 
 
 def next_item(connection: Connection, rater_id: str, project_id: str, now: float) -> str | None:
     """Take the first item that this rater has not met; None when nothing is left."""
     sought = {"who": rater_id, "project": project_id}
-    free: Row | None = connection.execute(LAPSED, {**sought, "now": now}).first()
-    free = free or connection.execute(FREE, sought).first()
+    lapsed: Row | None = connection.execute(LAPSED, {**sought, "now": now}).first()
+    if lapsed is not None:
+        forget_rater(connection, project_id, lapsed.rater_id)
+        take(connection, lapsed.item_id, lapsed.number, rater_id, now)
+        return lapsed.item_id
+    known = read_reached(connection, project_id, rater_id)
+    free: Row | None = connection.execute(FREE, {**sought, "start": known.position}).first()
+    remember(connection, project_id, rater_id, known, free and free.position)
     if free is None:
         return None
     take(connection, free.item_id, free.number, rater_id, now)
@@ -167,7 +178,7 @@ def gold_item(connection: Connection, rater_id: str, project_id: str, now: float
         mine = and_(slot.c.item_id == item_id, slot.c.number < REPLACES)
         last = select(func.max(slot.c.number)).where(mine)
         number = (connection.execute(last).scalar() or 0) + 1
-        add_slots(connection, [(item_id, number)])
+        insert_slots(connection, [(item_id, number)])
     take(connection, item_id, number, rater_id, now)
     return item_id
 
@@ -194,19 +205,32 @@ def answered_slot(connection: Connection, item_id: str, rater_id: str, now: floa
 
 def add_slots(connection: Connection, wanted: list[tuple[str, int]]) -> None:
     """Open the slots (item id, number) that are not there yet."""
-    ids = list(dict.fromkeys(item_id for item_id, _ in wanted))
+    forget(connection, insert_slots(connection, wanted))
+
+
+def insert_slots(
+    connection: Connection, wanted: list[tuple[str, int]]
+) -> list[tuple[str, str, int]]:
+    """Insert the slots that are not there yet, for a caller who takes them at once.
+
+    Returns the (id, project, position) of their items.
+    """
     places = {}
-    for start in range(0, len(ids), 500):
-        rows = select(item.c.id, item.c.project_id, item.c.position)
-        for row in connection.execute(rows.where(item.c.id.in_(ids[start : start + 500]))):
+    for chunk in in_chunks(dict.fromkeys(item_id for item_id, _ in wanted)):
+        rows = select(item.c.id, item.c.project_id, item.c.position).where(item.c.id.in_(chunk))
+        for row in connection.execute(rows):
             places[row.id] = {"project_id": row.project_id, "position": row.position}
     rows = [{"item_id": i, "number": n, "taken": False, **places[i]} for i, n in wanted]
     insert_new(connection, slot, rows)
+    return [(each, place["project_id"], place["position"]) for each, place in places.items()]
 
 
 def replace_answers(connection: Connection, project_id: str, rater_id: str) -> int:
     """Open a slot for each that this rater's answers fill, once; return how many that opened."""
-    return connection.execute(REPLACED, {"project": project_id, "who": rater_id}).rowcount
+    mine = {"project": project_id, "who": rater_id}
+    opened = connection.execute(REPLACED, mine).rowcount
+    connection.execute(FORGOTTEN, {"project": project_id, "start": 0})
+    return opened
 
 
 def take(connection: Connection, item_id: str, number: int, rater_id: str, now: float) -> None:
@@ -239,6 +263,8 @@ def release(connection: Connection, item_id: str, rater_id: str) -> None:
         return
     connection.execute(delete(assignment).where(MINE_OPEN), mine)
     connection.execute(FILLED, {"what": item_id, "number_": held.slot, "is_taken": False})
+    place = connection.execute(PLACED, {"what": item_id}).one()
+    forget(connection, [(item_id, place.project_id, place.position)])
 
 
 def renew(connection: Connection, item_id: str, rater_id: str, now: float) -> float:

@@ -20,7 +20,7 @@ from humanalign.prefer.files.judgements import Judgement, Judgements, Question
 from humanalign.prefer.marks import RANKED
 from humanalign.prefer.store.answers import add_rater
 from humanalign.prefer.store.asking import add_items, check_fits
-from humanalign.prefer.store.assign import LEASE_SECONDS, REPLACES, add_slots
+from humanalign.prefer.store.assign import LEASE_SECONDS, REPLACES, insert_slots
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import append_answers, canonical, sha256
 from humanalign.prefer.store.database import in_chunks, insert_new, writing
@@ -222,7 +222,7 @@ def _fill(connection: Connection, rows: Sequence[Mapping], now: float) -> dict:
                 wanted.append((item_id, number))
             held[pair] = number
             new.append({"item_id": item_id, "slot": number, "rater_id": pair[1]})
-    add_slots(connection, wanted)
+    insert_slots(connection, wanted)
     if new:
         leased = {"lease_until": now + LEASE_SECONDS, "answered_at": now}
         connection.execute(assignment.insert(), [{**each, **leased} for each in new])

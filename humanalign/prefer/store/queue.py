@@ -30,10 +30,11 @@ from humanalign.prefer.marks import body_of, letters_of
 from humanalign.prefer.ranks import Mark
 from humanalign.prefer.store import answers, assign
 from humanalign.prefer.store.adaptive import widen
+from humanalign.prefer.store.ahead import SKIP, Standing, count_done, read_standing
 from humanalign.prefer.store.asking import add_items, audit_items
 from humanalign.prefer.store.audit import append_audit
 from humanalign.prefer.store.chain import canonical
-from humanalign.prefer.store.database import insert_new, put, writing
+from humanalign.prefer.store.database import insert_new, put, reading, writing
 from humanalign.prefer.store.records import (
     completion_ids_of,
     completion_row,
@@ -52,12 +53,9 @@ from humanalign.prefer.store.schema import (
 )
 from humanalign.prefer.store.spelling import clean_text, storable
 from humanalign.prefer.store.tasks import (
-    Standing,
     Task,
-    count_in_project,
     read_project,
     read_shown,
-    read_standing,
     read_task,
 )
 from humanalign.types import Completion, Prompt
@@ -265,7 +263,7 @@ class Queue:
                 return
             assign.release(connection, item_id, rater_id)
             _drop_draft(connection, item_id, rater_id)
-            row = {"item_id": item_id, "rater_id": rater_id, "kind": assign.SKIP, "reason": reason}
+            row = {"item_id": item_id, "rater_id": rater_id, "kind": SKIP, "reason": reason}
             _raise_flag(connection, row, note, self._clock())
 
     def report(self, item_id: str, rater_id: str, reason: str, note: str = "") -> None:
@@ -293,8 +291,8 @@ class Queue:
 
     def standing(self, project_id: str, rater_id: str) -> Standing:
         """How many items this rater has answered, can still answer, and skipped."""
-        with self._engine.connect() as connection:
-            return read_standing(connection, project_id, rater_id)
+        with reading(self._engine) as connection:
+            return read_standing(connection, project_id, rater_id, self._clock())
 
 
 def _gold_turn(connection: Connection, row: RowMapping, rater_id: str, now: float) -> str | None:
@@ -302,9 +300,7 @@ def _gold_turn(connection: Connection, row: RowMapping, rater_id: str, now: floa
     every = json.loads(row["settings"]).get("gold_every", 0)
     if not every:
         return None
-    here = item.c.project_id == row["id"]
-    done = count_in_project(answer, here, answer.c.rater_id == rater_id, answer.c.revision == 1)
-    if connection.execute(done).scalar_one() % (every + 1) != every:
+    if count_done(connection, row["id"], rater_id) % (every + 1) != every:
         return None
     return assign.gold_item(connection, rater_id, row["id"], now)
 

@@ -156,12 +156,24 @@ shown = Table(
     Column("at", Float, nullable=False),
 )
 
+# How far a rater is in a project's queue: see `ahead`. A shortcut, which may be missing.
+reached = Table(
+    "reached",
+    metadata,
+    Column("project_id", String(16), ForeignKey("project.id"), primary_key=True),
+    Column("rater_id", String(128), ForeignKey("rater.id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("answer", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("beyond", Text, nullable=False),
+)
+
 answer = Table(
     "answer",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("item_id", String(16), ForeignKey("item.id"), nullable=False),
-    Column("rater_id", String(128), ForeignKey("rater.id"), nullable=False, index=True),
+    Column("rater_id", String(128), ForeignKey("rater.id"), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("key", String(128), nullable=False, unique=True),
     # None: an extra answer, kept although every slot of the item was taken.
@@ -175,6 +187,7 @@ answer = Table(
     Column("note", Text),
     Column("timing", Text),
     UniqueConstraint("item_id", "rater_id", "revision", name="answer_revision_once"),
+    Index("answer_of_rater", "rater_id", "id"),
 )
 
 answer_event = Table(

@@ -7,13 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     RowMapping,
-    Select,
-    Table,
     bindparam,
-    func,
     select,
 )
 
@@ -27,12 +23,10 @@ from humanalign.prefer.store.schema import (
     assignment,
     completion,
     draft,
-    flag,
     item,
     project,
     prompt,
     shown,
-    slot,
 )
 from humanalign.prefer.store.spelling import storable
 from humanalign.types import Prompt
@@ -40,25 +34,6 @@ from humanalign.types import Prompt
 WHO, WHAT, WHERE = bindparam("who"), bindparam("what"), bindparam("project")
 
 
-def count_in_project(table: Table, *conditions: ColumnElement[bool]) -> Select:
-    """How many rows of `table` belong to items that fulfil the conditions."""
-    joined = table.join(item, item.c.id == table.c.item_id)
-    return select(func.count()).select_from(joined).where(*conditions)
-
-
-def _standing() -> Select:
-    here = item.c.project_id == WHERE
-    done = count_in_project(answer, here, answer.c.rater_id == WHO, answer.c.revision == 1)
-    skipped = count_in_project(flag, here, flag.c.rater_id == WHO, flag.c.kind == assign.SKIP)
-    held = count_in_project(
-        assignment, here, assignment.c.rater_id == WHO, assignment.c.answered_at.is_(None)
-    )
-    free = select(func.count()).where(slot.c.project_id == WHERE, slot.c.taken.is_(False))
-    every = select(func.count()).where(item.c.project_id == WHERE)
-    return select(*(each.scalar_subquery() for each in (done, skipped, held, free, every)))
-
-
-STANDING = _standing()
 PROJECT = select(project).where(project.c.id == WHERE)
 PROMPT = select(prompt).where(prompt.c.id == WHAT)
 WORDS = select(completion.c.id, completion.c.text).where(
@@ -108,15 +83,6 @@ class Task:
     lease_until: float | None = None
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How far a rater is in a project: items answered, left for this rater, and skipped."""
-
-    done: int
-    open: int
-    skipped: int
-
-
 def read_project(connection: Connection, project_id: str) -> RowMapping:
     """A project's row. StoreError: unknown id."""
     known = storable(project_id)
@@ -133,14 +99,6 @@ def read_shown(connection: Connection, item_id: str, rater_id: str) -> RowMappin
     if not row:
         raise StoreError(f"the store holds no item '{item_id}' for you; ask for the next one")
     return row
-
-
-def read_standing(connection: Connection, project_id: str, rater_id: str) -> Standing:
-    """How many items this rater has answered, can still answer, and skipped."""
-    mine = {"project": project_id, "who": rater_id}
-    answered, left_out, holding, unclaimed, total = tuple(connection.execute(STANDING, mine).one())
-    left = min(holding + unclaimed, total - answered - left_out)
-    return Standing(answered, max(0, left), left_out)
 
 
 def read_task(connection: Connection, item_id: str, rater_id: str) -> Task:
