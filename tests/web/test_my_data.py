@@ -17,7 +17,7 @@ TEXTS = [("Red.", "Green."), ("Up.", "Down."), ("In.", "Out."), ("On.", "Off.")]
 OF_PEOPLE = [table.name for table in metadata.sorted_tables if "rater_id" in table.c]
 
 
-def lived(site: Site) -> str:
+def lived(site: Site) -> None:
     """Ann and Ben answer twice, report, skip with a note, leave a draft, and make a token."""
     queue, project = site.store.queue, site.project.id
     for who in (site.labeler, site.hired("ben")):
@@ -36,7 +36,9 @@ def lived(site: Site) -> str:
         site.store.people.open_session(me)
         site.store.projects.set_standing(project, me, "paused", f"too fast, {who.name}", "L-OWNER")
         site.store.projects.set_standing(project, me, "active", "", "L-OWNER")
-    return site.labeler.rater_id
+        # A shortcut that the store writes for long queues only.
+        with sqlite3.connect(site.store.url) as connection:
+            connection.execute("insert into reached values (?, ?, 1, 0, 0, '[]')", (project, me))
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ BODIES: dict[tuple[str, str], dict] = {
     ("post", ITEM + "/answers"): {"key": "k", "marks": MARKS, "note": "n", "timing": TIMING},
     ("put", ITEM + "/draft"): {"marks": {"A": 1}, "note": "n", "revision": 0, "timing": TIMING},
     ("post", ITEM + "/skip"): {"reason": "unclear", "note": "n"},
+    ("post", ITEM + "/report"): {"reason": "broken", "note": "n"},
 }
 SEEN: Counter[int] = Counter()
 DOCUMENT = create_app(cast(FeedbackStore, None)).openapi()
