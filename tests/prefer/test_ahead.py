@@ -174,3 +174,22 @@ def test_work_takes_no_more_steps_after_many_answers_than_after_few(tmp_path):
         assert steps_of(many, lambda call=call: call(many)) < 20 + 2 * steps_of(
             few, lambda call=call: call(few)
         )
+
+
+@pytest.mark.usefixtures("either_database")
+def test_an_item_that_a_rater_lost_comes_again_while_others_are_wanted_for_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ahead, "STEP", 1)
+    at = place(tmp_path, items=4, overlap=2)
+    for who in ("bob", "cid"):
+        at.queue.next(at.project, who)
+    for _ in range(3):
+        send(at, "ann")
+    assert at.queue.next(at.project, "ann") is None
+    at.clock.now += LEASE_SECONDS
+    assert at.queue.next(at.project, "ann").item_id == at.ids[0]
+    at.queue.skip(at.ids[0], "cid", "unclear")
+    at.clock.now += LEASE_SECONDS
+    assert at.queue.next(at.project, "dan").item_id == at.ids[0]
+    assert at.queue.next(at.project, "ann").item_id == at.ids[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import product
 
 import pytest
@@ -117,8 +118,10 @@ def test_what_does_not_fit_the_project_is_refused_before_anything_is_stored(
     tmp_path, found, message
 ):
     store = FeedbackStore(tmp_path / "s.db")
-    with pytest.raises(DataError, match=message):
-        store.take_in(project_in(store), found, overlap=1)
+    project_id = project_in(store)
+    for refuses in (store.check_import, partial(store.take_in, overlap=1)):
+        with pytest.raises(DataError, match=message):
+            refuses(project_id, found)
     assert store.prompts() == {}
 
 

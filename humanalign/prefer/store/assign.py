@@ -153,7 +153,7 @@ def next_item(connection: Connection, rater_id: str, project_id: str, now: float
         return lapsed.item_id
     known = read_reached(connection, project_id, rater_id)
     free: Row | None = connection.execute(FREE, {**sought, "start": known.position}).first()
-    remember(connection, project_id, rater_id, known, free and free.position)
+    remember(connection, project_id, rater_id, known, None if free is None else free.position)
     if free is None:
         return None
     take(connection, free.item_id, free.number, rater_id, now)

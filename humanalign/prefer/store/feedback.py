@@ -35,7 +35,7 @@ from humanalign.prefer.store.browse import Items
 from humanalign.prefer.store.chain import canonical, readable, verify_chain
 from humanalign.prefer.store.contents import verify_contents
 from humanalign.prefer.store.database import insert_new, open_database, writing
-from humanalign.prefer.store.intake import Taken, take_in
+from humanalign.prefer.store.intake import Taken, check_import, take_in
 from humanalign.prefer.store.outgoing import agreed_records
 from humanalign.prefer.store.outgoing import records as records_of
 from humanalign.prefer.store.people import People
@@ -53,6 +53,7 @@ from humanalign.prefer.store.schema import (
     rater,
     shown,
 )
+from humanalign.prefer.store.tasks import read_project
 from humanalign.types import Comparison, Completion, PreferencePair, Prompt, Ranking, Rater, Split
 
 # Where thumbs given in a chat go.
@@ -263,6 +264,11 @@ class FeedbackStore:
             prompts={each.id: prompts[each.prompt_id] for each in self.comparisons()},
             answers={each: completion.text for each, completion in self.completions().items()},
         )
+
+    def check_import(self, project_id: str, found: Judgements) -> None:
+        """DataError where `take_in` would refuse the file, before anything is stored."""
+        with self._engine.connect() as connection:
+            check_import(read_project(connection, project_id), found)
 
     def take_in(self, project_id: str, found: Judgements, *, overlap: int, by: str = "") -> Taken:
         """Store a file's questions and judgements in a project: see `intake.take_in`."""

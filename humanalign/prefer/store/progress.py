@@ -130,7 +130,7 @@ class Figures:
                 name: [list(row) for row in connection.execute(each)]
                 for name, each in asked.items()
             }
-            return _last(connection, project_id), sha256(canonical(parts))
+            return _last(connection, project_id), sha256(canonical({"state": parts}))
 
     def material(self, project_id: str) -> Material:
         """Everything said in the project, ready for its statistics."""
