@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import Browser
@@ -42,7 +44,7 @@ def lived(site: Site) -> None:
 
 
 @pytest.fixture
-def downloaded(tmp_path) -> tuple[Site, str]:
+def downloaded(tmp_path: Path) -> Iterator[tuple[Site, str]]:
     site = make_site(tmp_path, texts=TEXTS)
     lived(site)
     browser = Browser(create_app(site.store), base_url="http://localhost", follow_redirects=False)
