@@ -176,11 +176,11 @@ def remember(
     mine = {"project": project_id, "who": rater_id, "since": known.answer}
     if len(connection.execute(RECENT, mine).all()) < STEP:
         return
-    if position is None:
-        position = (connection.execute(END, mine).scalar() or 0) + 1
+    end = (connection.execute(END, mine).scalar() or 0) + 1
+    start = end if position is None else position
     places = connection.execute(POSITIONS, mine).scalars().all()
-    beyond = sorted(each for each in (*known.beyond, *places) if each >= position)
-    row = {"project_id": project_id, "rater_id": rater_id, "position": position}
+    beyond = sorted(each for each in (*known.beyond, *places) if each >= start)
+    row = {"project_id": project_id, "rater_id": rater_id, "position": start}
     row |= {"answer": head_of(connection, ANSWERS)[0], "done": known.done + len(places)}
     put(connection, reached, {**row, "beyond": json.dumps(beyond)})
 
