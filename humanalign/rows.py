@@ -255,7 +255,9 @@ def _csv(name: str, file: BinaryIO) -> Iterator[dict]:
         for number, line in enumerate(file, start=1):
             _text(name, line, number)
     finally:
-        text.detach()
+        # Who stops reading half-way may have closed the file.
+        if not file.closed:
+            text.detach()
 
 
 def _plain(name: str, file: BinaryIO) -> Iterator[dict]:

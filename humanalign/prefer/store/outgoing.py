@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, Row, select
 
 from humanalign.prefer.files.judgements import Judgement, Question, Record, consensus_records
-from humanalign.prefer.marks import RANKED
-from humanalign.prefer.ranks import competition_marks
+from humanalign.prefer.marks import RANKED, marks_in
 from humanalign.prefer.statistics.consensus import Consensus
 from humanalign.prefer.statistics.labelers import weights_of
 from humanalign.prefer.store.answers import excluded
@@ -140,14 +139,8 @@ def _answers(engine: Engine, item_ids: Sequence[str], revisions: bool) -> list[R
 
 
 def _judgement(row: Row, question: Question) -> Judgement:
-    body = json.loads(row.body)
-    if question.kind in RANKED:
-        found = competition_marks(body["tiers"], body["rejected"])
-        marks = {each: found[each] for each in question.completion_ids}
-    elif question.kind == "thumb":
-        marks = dict.fromkeys(question.completion_ids, "up" if body["up"] else "down")
-    else:
-        marks = {each: body["ratings"][each] for each in question.completion_ids}
+    found = marks_in(question.kind, json.loads(row.body), question.completion_ids)
+    marks = {each: found[each] for each in question.completion_ids}
     return Judgement(
         question_id=row.item_id,
         rater_id=row.rater_id,

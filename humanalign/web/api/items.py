@@ -36,7 +36,6 @@ SIZES = {"ranking": (2, 9), "pairwise": (2, 2), "thumb": (1, 1), "rating": (1, 9
 )
 def add(request: Request, caller: Owner, project: ProjectId, sent: NewItems) -> Said:
     """Put prompts with their completions to raters. Sending the same again changes nothing."""
-    del caller  # its role was all that matters
     store = store_of(request)
     place = store.projects.get(project)
     prompts, completions, asked = [], [], []
@@ -46,7 +45,7 @@ def add(request: Request, caller: Owner, project: ProjectId, sent: NewItems) -> 
         completions += answers
         asked.append(_item(place, f"items.{number}", each, prompt, answers))
     overlap = sent.overlap or place.settings.overlap
-    ids = store.queue.add(project, prompts, completions, asked, overlap=overlap)
+    ids = store.queue.add(project, prompts, completions, asked, overlap=overlap, by=caller.rater_id)
     return Said({"items": ids}, 201)
 
 
