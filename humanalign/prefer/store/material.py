@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from sys import intern
 
 from sqlalchemy import Connection, Engine, Row, and_, select
 
@@ -65,9 +66,40 @@ def material_of(engine: Engine, project_id: str) -> Material:
 
 
 def rankings_of(connection: Connection, project_id: str) -> list[Ranking]:
-    """The newest revision of every answer that ranks, in the order asked, then by rater."""
-    rows = _newest(connection, project_id)
-    return [ranking_of(row._mapping) for row in rows if row.kind in RANKED]
+    """The newest revision of every answer that ranks, in the order asked, then by rater.
+
+    Only what a ranking holds is read, row by row: an export of any length calls this.
+    """
+    left_out = set(excluded(connection, project_id))
+    columns = (answer.c.item_id, answer.c.rater_id, answer.c.body, answer.c.seconds)
+    wanted = (
+        select(*columns, answer.c.instructions)
+        .join(item, item.c.id == answer.c.item_id)
+        .where(item.c.project_id == project_id, item.c.kind.in_(RANKED))
+        .order_by(item.c.position, answer.c.rater_id, answer.c.revision)
+    )
+    found: list[Ranking] = []
+    for row in connection.execute(wanted.execution_options(yield_per=1_000)):
+        if row.rater_id in left_out:
+            continue
+        ranking = _interned(ranking_of(row._mapping))
+        if found and (found[-1].comparison_id, found[-1].rater_id) == (row.item_id, row.rater_id):
+            found[-1] = ranking
+        else:
+            found.append(ranking)
+    return found
+
+
+def _interned(ranking: Ranking) -> Ranking:
+    """The same with its ids shared: a hundred thousand answers name each of them many times."""
+    return replace(
+        ranking,
+        comparison_id=intern(ranking.comparison_id),
+        rater_id=intern(ranking.rater_id),
+        tiers=tuple(tuple(map(intern, tier)) for tier in ranking.tiers),
+        rejected=tuple(map(intern, ranking.rejected)),
+        instructions=intern(ranking.instructions),
+    )
 
 
 def _newest(connection: Connection, project_id: str) -> list[Row]:
