@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ import torch
 from humanalign.errors import DataError
 from humanalign.models import Policy
 from humanalign.prefer.constitution import Principle
+from humanalign.prefer.files.ai import Verdict
 from humanalign.prefer.pairs import Texts
 from humanalign.sampling import Sampling, complete
 from humanalign.types import Comparison, Prompt, Ranking
@@ -31,44 +31,6 @@ Progress = Callable[[int, int], None]
 SAME = 1e-4
 GREEDY = Sampling(temperature=0.0, max_new_tokens=64)
 DRAFTS = Sampling()
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One pair judged by one principle, in both orders.
-
-    `p_first`, `p_second`: the probability that `first` is better when it is shown as A, and when
-    it is shown as B. `soft` is their mean; `flipped` says that the order of display decided.
-    """
-
-    comparison_id: str
-    first: str
-    second: str
-    principle: str
-    p_first: float
-    p_second: float
-
-    @property
-    def soft(self) -> float:
-        return (self.p_first + self.p_second) / 2
-
-    @property
-    def flipped(self) -> bool:
-        return (self.p_first > 0.5) != (self.p_second > 0.5)
-
-    def row(self) -> dict:
-        """What goes on file: both probabilities, the soft label, the flip, source "ai"."""
-        return {
-            "comparison_id": self.comparison_id,
-            "first": self.first,
-            "second": self.second,
-            "principle": self.principle,
-            "p_first": self.p_first,
-            "p_second": self.p_second,
-            "soft": self.soft,
-            "flipped": self.flipped,
-            "source": "ai",
-        }
 
 
 def judge(

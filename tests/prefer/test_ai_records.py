@@ -4,15 +4,14 @@ import pytest
 
 from humanalign.errors import DataError
 from humanalign.prefer.files.ai import (
-    AIPreference,
     Revised,
     Step,
+    Verdict,
     read_revisions,
     read_verdicts,
     write_revisions,
     write_verdicts,
 )
-from humanalign.prefer.judge import Verdict
 from humanalign.rows import read_rows, write_rows
 
 CONTAINERS = ["x.jsonl", "x.csv", "x.parquet", "x.jsonl.gz"]
@@ -29,8 +28,8 @@ def test_revisions_come_back(tmp_path, name):
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_verdicts_come_back_with_soft_labels_and_flips_on_file(tmp_path, name):
     records = [
-        AIPreference("c", "a", "b", "kind", 0.75, 0.25),
-        AIPreference("c", "a", "b", "x", 1, 0.5),
+        Verdict("c", "a", "b", "kind", 0.75, 0.25),
+        Verdict("c", "a", "b", "x", 1, 0.5),
     ]
     path = write_verdicts(records, tmp_path / name)
     assert read_verdicts(path) == records

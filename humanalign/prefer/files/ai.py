@@ -1,6 +1,6 @@
 """Records of AI feedback on file: critiques and revisions, and preferences by principle.
 
-`judge.revise` and `judge.Verdict.row` give such rows; people may add their verdict on a revision.
+`judge.revise` and `Verdict.row` give such rows; people may add their verdict on a revision.
 Bai et al. 2022 (arXiv:2212.08073). Every row says `source: "ai"`.
 """
 
@@ -55,7 +55,7 @@ class Revised:
 
 
 @dataclass(frozen=True)
-class AIPreference:
+class Verdict:
     """One pair of completions judged by one principle, shown in both orders.
 
     `p_first`, `p_second`: the probability that `first` is better when it is shown as A, as B.
@@ -78,6 +78,10 @@ class AIPreference:
         """Whether the order of display decided."""
         return (self.p_first > 0.5) != (self.p_second > 0.5)
 
+    def row(self) -> dict:
+        """What goes on file: both probabilities, the soft label, the flip, source "ai"."""
+        return asdict(self) | {"soft": self.soft, "flipped": self.flipped, "source": "ai"}
+
 
 def write_revisions(records: Iterable[Revised], path: Path | str) -> Path:
     """Write constitutional records atomically; the suffix tells the container."""
@@ -89,12 +93,12 @@ def read_revisions(path: Path | str) -> list[Revised]:
     return _read(path, ("prompt", "draft", "revisions", "final"), _revised)
 
 
-def write_verdicts(records: Iterable[AIPreference], path: Path | str) -> Path:
+def write_verdicts(records: Iterable[Verdict], path: Path | str) -> Path:
     """Write AI preferences with their soft labels and flips; the suffix tells the container."""
-    return _write(map(_preference_row, records), PREFERENCE, path)
+    return _write((each.row() for each in records), PREFERENCE, path)
 
 
-def read_verdicts(path: Path | str) -> list[AIPreference]:
+def read_verdicts(path: Path | str) -> list[Verdict]:
     """The rows of `write_verdicts`, or of `humanalign judge`. DataError names the row."""
     needed = ("comparison_id", "first", "second", "principle", "p_first", "p_second")
     return _read(path, needed, _preference)
@@ -163,14 +167,10 @@ def _step(value: object) -> Step:
     return Step(*(plain(name, value.get(name)) for name in ("principle", "critique", "revision")))
 
 
-def _preference_row(record: AIPreference) -> dict:
-    return {**asdict(record), "soft": record.soft, "flipped": record.flipped, "source": "ai"}
-
-
-def _preference(row: Mapping) -> AIPreference:
+def _preference(row: Mapping) -> Verdict:
     chances = [number(row, name) for name in ("p_first", "p_second")]
     if not all(0 <= each <= 1 for each in chances):
         raise DataError(f"p_first and p_second: expected probabilities, got {chances}")
     names = ("comparison_id", "first", "second", "principle")
     who = [plain(name, row[name]) for name in names]
-    return AIPreference(*who, p_first=chances[0], p_second=chances[1])
+    return Verdict(*who, p_first=chances[0], p_second=chances[1])
