@@ -19,6 +19,7 @@ from humanalign.settings.parts import (
     Samples,
     Trains,
 )
+from humanalign.settings.reward import RewardConfig
 from humanalign.settings.verbs import (
     ChatConfig,
     CollectConfig,
@@ -34,7 +35,6 @@ from humanalign.settings.verbs import (
     PreferConfig,
     ReportConfig,
     ReviseConfig,
-    RewardConfig,
     RoundSettings,
     ScoreConfig,
     SftConfig,

@@ -114,22 +114,6 @@ class PairsConfig(Settings):
     overlap: Count = Field(default=0, description="raters an item that is taken in; 0: as it is")
 
 
-class RewardConfig(Settings):
-    model: str = Field(description="backbone: an encoder or the policy itself")
-    pairs: str = Field(description="pairs file, or a finished prefer run")
-    eval_pairs: str | None = Field(
-        default=None, description="held out; null keeps one prompt in five"
-    )
-    lr: Rate = 5e-5
-    epochs: Positive = 2
-    batch: Positive = Field(default=16, description="prompts per step, with all their pairs")
-    max_tokens: Positive = Field(default=192, description="kept from the end of prompt + answer")
-    freeze_layers: Count = Field(
-        default=0, description="keep embeddings and the first N layers fixed"
-    )
-    seed: int = 0
-
-
 class ScoreConfig(Settings):
     pairs: str | None = Field(
         default=None, description="pairs to check: accuracy with its interval"
