@@ -1,4 +1,5 @@
-"""The command: `humanalign VERB [CONFIG.yaml] [key=value ...] [--run DIR] [--json]`.
+"""The command: `humanalign VERB [CONFIG.yaml] [key=value ...] [--run DIR] [--json]`;
+`--key value` is another spelling of key=value.
 
 Verbs are a table; each is one call. Nothing heavy is imported until a verb runs, so that help
 comes at once. Exit codes: 0 done, 2 bad input (one sentence), 1 our failure, 130 interrupted.
@@ -18,7 +19,7 @@ from typing import Any
 import click
 
 from humanalign import __version__
-from humanalign.errors import ConfigError, HumanalignError
+from humanalign.errors import ConfigError, HumanalignError, did_you_mean
 from humanalign.verbs.table import FEEDBACK, KEEP, LOOP, VERBS, Verb, settings_of
 
 
@@ -124,12 +125,14 @@ def _command(name: str, words: Sequence[str], run: str | None, as_json: bool) ->
 
 def perform(name: str, words: Sequence[str], run: Path | None) -> Mapping[str, Any]:
     """Read the verb's settings from its words and call its function."""
-    from humanalign.config import load  # pydantic is imported only when a verb runs
+    from humanalign.config import keys, load  # pydantic is imported only when a verb runs
     from humanalign.console import stage
 
     verb = VERBS[name]
-    first, file, overrides = split_words(words, verb.first)
-    settings = load(settings_of(verb), file, overrides)
+    kind = settings_of(verb)
+    known = {key: default for key, default, _ in keys(kind)}
+    first, file, overrides = split_words(words, verb.first, known)
+    settings = load(kind, file, overrides)
     place = Path(first or verb.place) if verb.first else run or _default_run(name, settings)
     if verb.first and not place.name:
         raise ConfigError(f"name what to work on: humanalign {name} {verb.first}")
@@ -141,17 +144,20 @@ def perform(name: str, words: Sequence[str], run: Path | None) -> Mapping[str, A
     return {"run": str(place), **result} if made else dict(result)
 
 
-def split_words(words: Sequence[str], first: str) -> tuple[str, str | None, list[str]]:
-    """(first word, YAML file, overrides); `--key value` is another spelling of key=value."""
+def split_words(
+    words: Sequence[str], first: str, known: Mapping[str, object]
+) -> tuple[str, str | None, list[str]]:
+    """(first word, YAML file, overrides); `known` has the verb's keys with their defaults.
+
+    `--key value` and `--key=value` are other spellings of key=value, and `--key` alone of
+    key=true where the key is a switch. A dash stands for the underscore of a key.
+    """
     rest, overrides = [], []
-    pending = iter(words)
-    for word in pending:
+    left = list(words)
+    while left:
+        word = left.pop(0)
         if word.startswith("--"):
-            key, equals, value = word[2:].partition("=")
-            value = value if equals else next(pending, None)
-            if value is None:
-                raise ConfigError(f"--{key} needs a value; write --{key} VALUE or {key}=VALUE")
-            overrides.append(f"{key}={value}")
+            overrides.append(_option(word, left, known))
         elif "=" in word:
             overrides.append(word)
         else:
@@ -160,6 +166,21 @@ def split_words(words: Sequence[str], first: str) -> tuple[str, str | None, list
     if len(rest) > 1 or (rest and not _is_yaml(rest[0])):
         raise ConfigError(f"expected CONFIG.yaml or key=value, got {rest[-1]!r}")
     return named, rest[0] if rest else None, overrides
+
+
+def _option(word: str, left: list[str], known: Mapping[str, object]) -> str:
+    """`--key` as key=value; its value is taken from the words that are `left`."""
+    key, equals, value = word[2:].partition("=")
+    key = key if key in known else key.replace("-", "_")
+    if equals:
+        return f"{key}={value}"
+    follows = left[0] if left and not left[0].startswith("--") else None
+    if isinstance(known.get(key), bool) and follows not in ("true", "false"):
+        return f"{key}=true"
+    if follows is None:
+        hint = "" if key in known else did_you_mean(key, known)
+        raise ConfigError(f"--{key} needs a value; write --{key} VALUE or {key}=VALUE{hint}")
+    return f"{key}={left.pop(0)}"
 
 
 def show(result: Mapping[str, Any], indent: str = "") -> None:
