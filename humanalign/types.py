@@ -139,6 +139,21 @@ class PreferencePair:
     source: Literal["human", "ai"] = "human"
 
 
+@dataclass(frozen=True)
+class LabelledText:
+    """A text and how its votes are shared among labels: what a classifier learns from.
+
+    `target` maps labels to shares that sum to 1; a hard label has share 1. `weight` scales the
+    row's loss. `prompt` is what the text answers, empty where it stands alone.
+    """
+
+    text: str
+    target: Mapping[str, float] = field(hash=False)
+    weight: float = 1.0
+    prompt: str = ""
+    id: str = ""
+
+
 @runtime_checkable
 class RewardModel(Protocol):
     """Anything that scores answers: learned, classifier, rule, ensemble or judge.
