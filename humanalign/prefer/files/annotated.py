@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from humanalign.errors import DataError
@@ -133,25 +133,35 @@ def read_coded(row: Mapping, into: Gathering) -> None:
     ids = into.completions(prompt, [row["user"] if "user" in row else row.get("text")])
     question = into.ask("rating", prompt, ids, present(row, "criterion"))
     for rater, columns in coded_columns(tuple(row)).items():
-        cells = [[cell.strip() for cell in text(row, name).split(",")] for name in columns]
-        if not any(cell for cell_list in cells for cell in cell_list):
-            continue
-        for turn in zip(*cells, strict=True):
-            if sorted(turn) != ["0"] * (len(turn) - 1) + ["1"]:
-                raise DataError(f"{rater}: expected one code of {len(turn)}, got {', '.join(turn)}")
-            into.answer(question, rater, {ids[0]: turn.index("1") + 1})
+        for turn in turns(row, rater, columns):
+            into.answer(question, rater, {ids[0]: turn + 1})
+
+
+def turns(row: Mapping, rater: str, columns: Sequence[str]) -> list[int]:
+    """Which of its columns an annotator chose, each time they saw the text; [] where they did not.
+
+    DataError: a turn without exactly one choice.
+    """
+    cells = [[cell.strip() for cell in text(row, name).split(",")] for name in columns]
+    if not any(cell for cell_list in cells for cell in cell_list):
+        return []
+    said = []
+    for turn in zip(*cells, strict=True):
+        if sorted(turn) != ["0"] * (len(turn) - 1) + ["1"]:
+            raise DataError(f"{rater}: expected one code of {len(turn)}, got {', '.join(turn)}")
+        said.append(turn.index("1"))
+    return said
 
 
 @lru_cache(maxsize=8)
-def coded_columns(names: tuple[str, ...]) -> dict[str, list[str]]:
-    """rater -> the columns of the first thing they coded, the lowest code first."""
+def coded_columns(names: tuple[str, ...], thing: str | None = None) -> dict[str, list[str]]:
+    """rater -> the columns of `thing`, or of the first thing they coded, the lowest code first."""
     found: dict[str, dict[int, str]] = {}
-    first = None
     for name in names:
         # Looking takes time in a power of the length, and whoever sent the file chose it.
         match = CODE.fullmatch(name) if len(name) <= LONGEST_COLUMN else None
-        if match and first in (None, match["name"]):
-            first = match["name"]
+        if match and thing in (None, match["name"]):
+            thing = match["name"]
             found.setdefault(match["rater"], {})[int(match["code"])] = name
     return {rater: [codes[code] for code in sorted(codes)] for rater, codes in found.items()}
 
