@@ -126,7 +126,8 @@ class PreferencePair:
     """A training row: `chosen` (y_j) is always the preferred answer, `rejected` (y_k) the other.
 
     `weight` scales the row's loss; `margin` is the consensus margin in [0, 1]; `rater` is a
-    rater's id or "consensus".
+    rater's id or "consensus". `first` says that `chosen` was shown before `rejected`; None where
+    that is not known.
     """
 
     prompt: str
@@ -137,6 +138,13 @@ class PreferencePair:
     rater: str = "consensus"
     prompt_id: str = ""
     source: Literal["human", "ai"] = "human"
+    criterion: str = ""
+    first: bool | None = None
+
+    def as_row(self) -> dict[str, str | float | bool]:
+        """The pair as a row of a file, without the criterion and the order where unknown."""
+        unknown = {"criterion": "", "first": None}
+        return {k: v for k, v in vars(self).items() if k not in unknown or v != unknown[k]}
 
 
 @dataclass(frozen=True)

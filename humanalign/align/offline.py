@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -66,7 +66,7 @@ def offline(
     if not pairs:
         raise DataError("pairs: there are none; give at least one prompt, chosen and rejected")
     if run:
-        run.record("pairs.train", [asdict(pair) for pair in pairs])
+        run.record("pairs.train", [pair.as_row() for pair in pairs])
     policy.freeze_reference()
     rows = refer(policy, pairs, batch_size=batch)
     steps = fit(

@@ -7,8 +7,8 @@ prompt is on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from humanalign.errors import DataError, did_you_mean
@@ -18,14 +18,20 @@ from humanalign.types import PreferencePair, Prompt, Ranking, Split, split_of
 
 TIES = ("drop", "soft")
 REJECTS = ("drop", "lose")
+# (comparison id, rater id) -> completion ids as that rater saw them.
+Shown = Mapping[tuple[str, str], Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The words behind the ids: prompts by comparison id, answers by completion id."""
+    """The words behind the ids: prompts by comparison id, answers by completion id.
+
+    `criteria` by comparison id, where they are known.
+    """
 
     prompts: Mapping[str, Prompt]
     answers: Mapping[str, str]
+    criteria: Mapping[str, str] = field(default_factory=dict)
 
 
 def prompt_split(prompt: Prompt) -> Split:
@@ -40,13 +46,14 @@ def pairs_of(
     ties: str = "drop",
     rejects: str = "drop",
     ai: Collection[str] = (),
+    shown: Shown | None = None,
 ) -> list[PreferencePair]:
     """Every pair that `ranked` orders, best answers first; a ranking of K without ties or F gives
     K(K-1)/2.
 
     A consensus gives its margins. `ai` names the raters who are no people: pairs that rest on
-    them alone have source "ai". Two answers of the same words make no pair. DataError: unknown
-    option.
+    them alone have source "ai". `shown` tells, by (comparison id, rater id), the order in which
+    the answers were seen. Two answers of the same words make no pair. DataError: unknown option.
     """
     _check("ties", ties, TIES)
     _check("rejects", rejects, REJECTS)
@@ -58,6 +65,7 @@ def pairs_of(
         judges = each.raters if agreed else (each.rater_id,)
         source = "ai" if all(rater in ai for rater in judges) else "human"
         prompt = texts.prompts[ranking.comparison_id]
+        display = (shown or {}).get((ranking.comparison_id, ranking.rater_id), ())
         for better, worse, weight in ordered(ranking, ties, rejects):
             chosen, rejected = texts.answers[better], texts.answers[worse]
             if chosen != rejected:
@@ -71,6 +79,8 @@ def pairs_of(
                         rater=ranking.rater_id,
                         prompt_id=prompt.id,
                         source=source,
+                        criterion=texts.criteria.get(ranking.comparison_id, ""),
+                        first=_seen_first(display, better, worse),
                     )
                 )
     return pairs
@@ -88,6 +98,13 @@ def ordered(ranking: Ranking, ties: str, rejects: str) -> Iterator[tuple[str, st
         elif ties == "soft" and a not in ranking.rejected:
             yield a, b, 0.5
             yield b, a, 0.5
+
+
+def _seen_first(display: Sequence[str], better: str, worse: str) -> bool | None:
+    """Whether `better` stood before `worse`; None unless both were shown."""
+    if better not in display or worse not in display:
+        return None
+    return display.index(better) < display.index(worse)
 
 
 def _check(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -5,9 +5,10 @@ from itertools import combinations
 import pytest
 
 from humanalign.errors import DataError
+from humanalign.prefer.files.formats import read_pairs, write_pairs
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
 from humanalign.prefer.statistics.consensus import Consensus
-from humanalign.types import Prompt, Ranking, Rater, split_of
+from humanalign.types import PreferencePair, Prompt, Ranking, Rater, split_of
 from prefer.ballots import filled
 
 PROMPT = Prompt("Say something.")
@@ -60,6 +61,40 @@ def test_only_pairs_that_rest_on_models_alone_are_ai():
     alone = Consensus(agreed, ("bot",), {})
     found = [p.source for p in pairs_of([own, mixed, alone], TEXTS, ai=["bot"])]
     assert found == ["ai", "human", "ai"]
+
+
+def test_a_pair_says_which_answer_its_rater_saw_first_and_by_what_criterion_it_was_judged():
+    texts = Texts(TEXTS.prompts, TEXTS.answers, {"q": "kind"})
+    ranking = Ranking("q", "ann", (("b",), ("a",), ("c",)))
+    shown = {("q", "ann"): ("a", "b"), ("q", "bob"): ("c", "b", "a")}
+    found = pairs_of([ranking], texts, shown=shown)
+    assert [(p.chosen[-1] + p.rejected[-1], p.first) for p in found] == [
+        ("ba", False),
+        ("bc", None),
+        ("ac", None),
+    ]
+    assert {p.criterion for p in found} == {"kind"}
+
+
+def test_a_row_of_a_file_names_only_what_is_known():
+    plain = PreferencePair("p", "c", "r")
+    assert "criterion" not in plain.as_row()
+    assert "first" not in plain.as_row()
+    told = PreferencePair("p", "c", "r", criterion="kind", first=False)
+    assert told.as_row() == plain.as_row() | {"criterion": "kind", "first": False}
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_criterion_and_order_of_display_come_back_from_a_file(tmp_path, suffix):
+    pairs = [PreferencePair("p", "c", "r")]
+    pairs += [PreferencePair("p", "c", "r", criterion="kind", first=f) for f in (True, False)]
+    assert read_pairs(write_pairs(pairs, tmp_path / f"pairs.{suffix}")) == pairs
+
+
+def test_a_column_called_first_that_is_no_yes_or_no_is_somebody_elses(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"prompt": "p", "chosen": "c", "rejected": "r", "first": "model B"}\n')
+    assert read_pairs(path)[0].first is None
 
 
 def test_an_unknown_option_is_refused():

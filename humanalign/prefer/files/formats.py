@@ -2,7 +2,7 @@
 
 | layout | columns |
 |-|-|
-| preference | prompt, chosen, rejected; weight, margin, rater, prompt_id, source if present |
+| preference | prompt, chosen, rejected; the other fields of PreferencePair if present |
 | conversation | the same, each a list of {"role", "content"}; the prompt may be left implicit |
 | hh | chosen, rejected: whole transcripts, split at the last common "\\n\\nAssistant:" |
 | unpaired | prompt, completion, label (true = good) |
@@ -36,12 +36,16 @@ from humanalign.prefer.statistics.votes import levels
 from humanalign.rows import read_rows, suffix, write_bytes
 from humanalign.types import PreferencePair, Ranking
 
-EXTRAS: dict[str, type[float] | type[str]] = {
+# What a yes or no is written as in files; another word is a column of somebody else's.
+YES_NO = {"true": True, "1": True, "false": False, "0": False}
+EXTRAS: dict[str, Callable] = {
     "weight": float,
     "margin": float,
     "rater": str,
     "prompt_id": str,
     "source": str,
+    "criterion": str,
+    "first": lambda said: YES_NO.get(str(said).strip().lower()),
 }
 
 
@@ -204,7 +208,7 @@ def _group(row: Mapping) -> Iterator[PreferencePair]:
 
 
 def _pair_row(pair: PreferencePair) -> list[dict]:
-    return [dict(vars(pair))]
+    return [pair.as_row()]
 
 
 def _conversation_row(pair: PreferencePair) -> list[dict]:
@@ -212,7 +216,7 @@ def _conversation_row(pair: PreferencePair) -> list[dict]:
         name: [{"role": "assistant", "content": getattr(pair, name).strip()}]
         for name in ("chosen", "rejected")
     }
-    return [vars(pair) | {"prompt": as_messages(pair.prompt)} | answers]
+    return [pair.as_row() | {"prompt": as_messages(pair.prompt)} | answers]
 
 
 def _hh_row(pair: PreferencePair) -> list[dict]:
@@ -253,10 +257,15 @@ def _csv(rows: Sequence[Mapping], path: Path | str) -> bytes:
     if any(isinstance(value, list) for row in rows for value in row.values()):
         raise DataError(f"{path}: a CSV file holds no lists; write .jsonl or .parquet")
     table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, list(rows[0]) if rows else ["prompt", "chosen", "rejected"])
+    writer = csv.DictWriter(table, _columns(rows) or ["prompt", "chosen", "rejected"])
     writer.writeheader()
     writer.writerows(rows)
     return table.getvalue().encode()
+
+
+def _columns(rows: Sequence[Mapping]) -> list[str]:
+    """Every column that some row has, in the order met."""
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _parquet(rows: Sequence[Mapping], _path: Path | str) -> bytes:
@@ -265,7 +274,8 @@ def _parquet(rows: Sequence[Mapping], _path: Path | str) -> bytes:
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows)), buffer)
+    columns = _columns(rows)
+    pq.write_table(pa.table({c: [row.get(c) for row in rows] for c in columns}), buffer)
     return buffer.getvalue()
 
 

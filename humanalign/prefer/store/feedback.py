@@ -191,10 +191,13 @@ class FeedbackStore:
                 answers.append(connection, row, self._clock())
         return Thumb(prompt.id, completion.id, rater.id, bool(up))
 
-    def rankings(self, criterion: str | None = None) -> list[Ranking]:
-        """The latest revision of every rater's answer, by comparison as asked, then by rater."""
+    def rankings(self, criterion: str | None = None, *, everyone: bool = False) -> list[Ranking]:
+        """The latest revision of every rater's answer, by comparison as asked, then by rater.
+
+        Without those of excluded labelers, unless `everyone`.
+        """
         with self._engine.connect() as connection:
-            rows = answers.latest(connection, RANKED, criterion)
+            rows = answers.latest(connection, RANKED, criterion, everyone=everyone)
             return [records.ranking_of(row) for row in rows]
 
     def thumbs(self) -> list[Thumb]:
@@ -259,10 +262,11 @@ class FeedbackStore:
 
     def texts(self) -> Texts:
         """The words behind the ids: prompts by comparison, answers by completion."""
-        prompts = self.prompts()
+        prompts, asked = self.prompts(), self.comparisons()
         return Texts(
-            prompts={each.id: prompts[each.prompt_id] for each in self.comparisons()},
+            prompts={each.id: prompts[each.prompt_id] for each in asked},
             answers={each: completion.text for each, completion in self.completions().items()},
+            criteria={each.id: each.criterion for each in asked},
         )
 
     def check_import(self, project_id: str, found: Judgements) -> None:
