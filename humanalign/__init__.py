@@ -27,6 +27,7 @@ _HOME = {
     "judge": "prefer.judge",
     "revise": "prefer.judge",
     "fit_reward": "reward.fit",
+    "RewardRecipe": "reward.recipe",
     "load_reward": "reward.sources",
     "sft": "align.sft",
     "Learner": "align.learner",

@@ -14,17 +14,21 @@ from torch import Tensor, nn
 class ScalarHead(nn.Module):
     """One number per position: [B, T, D] -> [B, T]. A value head or a reward head.
 
-    `zero` starts it at exactly 0, so that the first value estimates are not noise.
+    It starts at exactly 0, so that the first value estimates are not noise.
     """
 
-    def __init__(self, hidden_size: int, *, zero: bool = True) -> None:
+    def __init__(self, hidden_size: int) -> None:
         super().__init__()
         self.linear = nn.Linear(hidden_size, 1)
-        if zero:
-            nn.init.zeros_(self.linear.weight)
-        else:
-            nn.init.normal_(self.linear.weight, std=(hidden_size + 1) ** -0.5)
+        nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
+
+    @classmethod
+    def of(cls, linear: nn.Linear) -> ScalarHead:
+        """A head that is a layer of a model; it may have no bias."""
+        head = cls(linear.in_features)
+        head.linear = linear
+        return head
 
     def forward(self, hidden: Tensor) -> Tensor:
         return self.linear(hidden.to(self.linear.weight.dtype)).squeeze(-1)

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -41,7 +41,8 @@ class Loss:
 class Trainer:
     """AdamW over named parameters, a schedule, clipping by global norm and a guard against NaN.
 
-    `lr_of` gives parameters whose name starts with a prefix a rate of their own.
+    `lr_of` gives parameters below a dotted name (`layer.1` is not `layer.11`) a rate of their own;
+    the longest name counts.
     """
 
     def __init__(
@@ -148,6 +149,14 @@ class Trainer:
         self.steps = state["steps"]
 
 
+class State(Protocol):
+    """What a fit carries besides its weights; it is written into every checkpoint."""
+
+    def save(self, folder: Path) -> None: ...
+
+    def load(self, folder: Path) -> None: ...
+
+
 def fit(
     run: Run | None,
     trainer: Trainer,
@@ -159,35 +168,47 @@ def fit(
     seed: int,
     stage: str,
     micro_batch: int | None = None,
+    cut: Callable[[Sequence[Row]], Iterable[Sequence[Row]]] | None = None,
     evaluate: Callable[[], Mapping[str, float]] | None = None,
     evaluate_every: int = 0,
     checkpoint_every: int = 0,
+    keep: int = 2,
+    before_step: Callable[[int], None] | None = None,
     after_step: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    state: State | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Train on `rows` for `epochs`; returns the number of steps.
+    """Train on `rows` for `epochs`, or until `stop` says so; returns the number of steps.
 
     Rows are shuffled by (seed, epoch), so a resumed run sees the order it would have seen. With a
-    `run` each step is logged as `stage`/..., and training goes on from its latest checkpoint.
-    `after_step` runs after each optimizer step (target networks); `evaluate` at its interval and
-    at the end.
+    `run` each step is logged as `stage`/..., and training goes on from its latest checkpoint,
+    `state` included. Micro-batches are `micro_batch` rows long, or what `cut` makes of a batch.
+    `before_step` gets the number of steps done (seeds), `after_step` that after the step (target
+    networks); `evaluate` runs at its interval and at the end.
     """
     per_epoch = math.ceil(len(rows) / batch)
     total = per_epoch * epochs
-    done = _resume(run, trainer)
+    done = _resume(run, trainer, state)
+    cut = cut or (lambda chosen: _pieces(chosen, micro_batch or batch))
     with held_signals() as stopping:
         for step in range(done, total):
+            if stop and stop():
+                return step
+            if before_step:
+                before_step(step)
             chosen = _rows_of_step(rows, step, per_epoch, batch, seed)
-            size = micro_batch or len(chosen)
-            pieces = (chosen[i : i + size] for i in range(0, len(chosen), size))
-            metrics = trainer.step(loss_fn(piece) for piece in pieces)
+            metrics = trainer.step(loss_fn(piece) for piece in cut(chosen))
             if after_step:
                 after_step(step + 1)
             last = step + 1 == total
             if evaluate and (last or (evaluate_every and (step + 1) % evaluate_every == 0)):
                 metrics |= evaluate()
             due = stopping() or bool(checkpoint_every and (step + 1) % checkpoint_every == 0)
-            _keep(run, trainer, step + 1, {f"{stage}/{n}": v for n, v in metrics.items()}, due)
+            if run:
+                run.log(step + 1, {f"{stage}/{n}": v for n, v in metrics.items()})
+            if run and due:
+                _checkpoint(run, trainer, state, step + 1, keep)
             if stopping():
                 raise KeyboardInterrupt
             if progress:
@@ -195,16 +216,15 @@ def fit(
     return total
 
 
-def _keep(
-    run: Run | None, trainer: Trainer, step: int, metrics: Mapping[str, float], due: bool
-) -> None:
-    """Log a step; where it is due, write a checkpoint."""
-    if run is None:
-        return
-    run.log(step, metrics)
-    if due:
-        with run.checkpoint(step) as folder:
-            trainer.save(folder)
+def _checkpoint(run: Run, trainer: Trainer, state: State | None, step: int, keep: int) -> None:
+    with run.checkpoint(step, keep) as folder:
+        trainer.save(folder)
+        if state is not None:
+            state.save(folder)
+
+
+def _pieces(rows: Sequence[Row], size: int) -> Iterable[Sequence[Row]]:
+    return (rows[i : i + size] for i in range(0, len(rows), size))
 
 
 def _groups(
@@ -212,12 +232,13 @@ def _groups(
 ) -> list[dict]:
     by_rate: dict[float, list[nn.Parameter]] = {}
     for name, p in parameters.items():
-        rate = next((r for prefix, r in lr_of.items() if name.startswith(prefix)), lr)
+        above = [n for n in lr_of if name == n or name.startswith(f"{n.removesuffix('.')}.")]
+        rate = lr_of[max(above, key=len)] if above else lr
         by_rate.setdefault(rate, []).append(p)
     return [{"params": ps, "scale": rate / lr} for rate, ps in by_rate.items()]
 
 
-def _resume(run: Run | None, trainer: Trainer) -> int:
+def _resume(run: Run | None, trainer: Trainer, state: State | None) -> int:
     latest = run.latest_checkpoint() if run else None
     if run is None:
         return 0
@@ -225,6 +246,8 @@ def _resume(run: Run | None, trainer: Trainer) -> int:
     run.rewind(step)
     if folder:
         trainer.load(folder)
+        if state is not None:
+            state.load(folder)
     return step
 
 

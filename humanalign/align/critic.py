@@ -74,7 +74,7 @@ class Critic:
         """
         folder = reward_folder(name)
         about = json.loads((folder / "reward.json").read_text("utf-8")) if folder else None
-        if about and about["pooling"] != "last":
+        if about and not about["causal"]:
             raise ConfigError(
                 f"value.model: {name} pools by '{about['pooling']}', so its state at a token knows "
                 "the whole answer; a value model needs a causal reward model (pooling=last)"
@@ -91,8 +91,9 @@ class Critic:
                 "encoder-decoder); name a model of the policy's kind"
             )
         head = ScalarHead(trunk.hidden_size).to(policy.device)
-        if folder and about:
-            _from_reward(head, folder, about["scale"])
+        if folder:
+            # Standardised already: the first estimates are the reward's own scores.
+            head.load_state_dict(load_file(folder / "head.safetensors"))
         own = {f"value_model.{n}": p for n, p in trunk.trainable().items()}
         return cls(head, trunk, own)
 
@@ -115,11 +116,3 @@ def reward_folder(name: str) -> Path | None:
         if (folder / "reward.json").is_file():
             return folder
     return None
-
-
-def _from_reward(head: ScalarHead, folder: Path, scale: dict[str, float]) -> None:
-    """The reward's own head, rescaled to the standardised score that it predicts."""
-    saved = load_file(folder / "head.safetensors")
-    with torch.no_grad():
-        head.linear.weight.copy_(saved["linear.weight"] / scale["std"])
-        head.linear.bias.copy_((saved["linear.bias"] - scale["mean"]) / scale["std"])

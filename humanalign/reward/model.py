@@ -2,7 +2,9 @@
 
 It reads prompt and response, right-padded, and returns one number per response, standardised so
 that the completions it was trained on score mean 0 and standard deviation 1 (METHODS: PPO's
-coefficients mean the same for every reward model).
+coefficients mean the same for every reward model). The scale is folded into the head, so that the
+saved weights are standardised themselves, wherever they are loaded. Only a causal architecture's
+own head has no bias to take the mean: there transformers gives the score plus a constant.
 """
 
 from __future__ import annotations
@@ -23,16 +25,21 @@ from humanalign.models import default_device
 from humanalign.reward.backbone import Backbone, Pooling, load_backbone, save_backbone
 from humanalign.reward.reading import Reader, TokenRows, load_tokenizer, token_limit
 from humanalign.reward.scoring import check_rows, check_scores, in_batches
+from humanalign.reward.trust.shift import Familiar
 from humanalign.rows import write_bytes
 from humanalign.types import EvalResult
 
-FORMAT = "humanalign-reward-1"
-DEFAULT_MAX_TOKENS = 256
+HEAD = "head.safetensors"
+FORMAT = "humanalign-reward-2"
+DEFAULT_MAX_TOKENS = 192
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What turns a raw score into a standardised one: (raw - mean) / std."""
+    """What a standardised score was before: raw = mean + std * score.
+
+    Differences of raw scores are log-odds of the Bradley-Terry model that was fitted.
+    """
 
     mean: float = 0.0
     std: float = 1.0
@@ -48,6 +55,8 @@ class LearnedReward(nn.Module):
         self.batch_size = 32
         # Held-out pair accuracy, known to who fitted the model; run.json keeps it for the others.
         self.accuracy: EvalResult | None = None
+        # What its training texts look like, so that others can be told apart: see trust/shift.
+        self.familiar: Familiar | None = None
 
     @classmethod
     def start(
@@ -59,44 +68,54 @@ class LearnedReward(nn.Module):
         device: str | None = None,
         seed: int = 0,
     ) -> LearnedReward:
-        """An untrained reward: a pretrained backbone under a random head, std 1/sqrt(D + 1).
+        """An untrained reward: a pretrained backbone under a random head.
 
-        A head that starts at 0 holds the backbone's gradient back so long that small data never
-        gets through. `max_tokens` counts prompt and response together; by default 256, or the
-        backbone's limit. ConfigError when it is beyond that limit.
+        `max_tokens` counts prompt and response together; by default 192, or the backbone's limit.
+        ConfigError when it is beyond that limit.
         """
         folder = locate(name)
-        tokenizer, backbone = load_tokenizer(folder), load_backbone(folder, pooling=pooling)
+        tokenizer = load_tokenizer(folder)
+        backbone, head = load_backbone(folder, pooling=pooling, seed=seed)
         limit = token_limit(tokenizer, backbone.positions)
         if max_tokens is not None and limit is not None and max_tokens > limit:
             raise ConfigError(f"max_tokens: {name} reads at most {limit} tokens, got {max_tokens}")
         kept = max_tokens or min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            head = ScalarHead(backbone.hidden_size, zero=False)
         reward = cls(backbone, head, Reader.of(tokenizer, kept))
         return reward.eval().to(device or default_device())
 
+    @property
+    def new(self) -> frozenset[str]:
+        """The names of the parameters that no pretraining has seen: the head, and its pooler."""
+        inside = {f"backbone.model.{name}" for name in self.backbone.fresh}
+        return frozenset(inside | {f"head.{name}" for name, _ in self.head.named_parameters()})
+
     def forward(self, tokens: TokenRows) -> Tensor:
-        """Raw scores [B]."""
-        return self.head(self.backbone(tokens)[:, None])[:, 0]
+        """Raw scores [B], with gradients."""
+        return self.scale.mean + self.scale.std * self._standardised(tokens)
+
+    def _standardised(self, tokens: TokenRows) -> Tensor:
+        return self.head(self.backbone(tokens)[:, None])[:, 0] - self._shift
+
+    @property
+    def _shift(self) -> float:
+        """What a head without a bias still adds to every standardised score."""
+        return 0.0 if self.head.linear.bias is not None else self.scale.mean / self.scale.std
 
     def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
         """Standardised scores, one per row, from batches of similar length; higher is better."""
-        raw = self.raw_scores(prompts, completions)
-        return [(value - self.scale.mean) / self.scale.std for value in raw]
-
-    def raw_scores(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
-        """Scores as the head gives them, before standardising."""
         check_rows(prompts, completions)
         lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
 
         @torch.inference_mode()
         def batch(rows: list[int]) -> list[float]:
             asked, said = [prompts[i] for i in rows], [completions[i] for i in rows]
-            return self(self.reader.rows(asked, said)).tolist()
+            return self._standardised(self.reader.rows(asked, said)).tolist()
 
         return check_scores(in_batches(lengths, self.batch_size, batch), len(lengths), "reward")
+
+    def raw_scores(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+        """Scores as they were fitted, before standardising: differences are log-odds."""
+        return [self.scale.mean + self.scale.std * s for s in self.score(prompts, completions)]
 
     @torch.no_grad()
     def features(self, prompts: Sequence[str], completions: Sequence[str]) -> Tensor:
@@ -105,29 +124,46 @@ class LearnedReward(nn.Module):
         return self.backbone(self.reader.rows(prompts, completions))
 
     def standardise(self, prompts: Sequence[str], completions: Sequence[str]) -> None:
-        """Set the scale so that these completions score mean 0 and standard deviation 1.
+        """Rescale so that these completions score mean 0 and standard deviation 1.
 
         DataError when they all score the same: such a reward has nothing to say.
         """
-        raw = torch.tensor(self.raw_scores(prompts, completions), dtype=torch.float64)
-        std = raw.std(correction=0).item()
-        if std < 1e-8:
+        scores = torch.tensor(self.score(prompts, completions), dtype=torch.float64)
+        std = scores.std(correction=0).item()
+        if self.scale.std * std < 1e-8:
             raise DataError(
-                f"reward: all {len(raw)} training completions score {raw[0]:.4g}; "
+                f"reward: all {len(scores)} training completions score {scores[0]:.4g}; "
                 "raise lr or epochs, or check the pairs"
             )
-        self.scale = Scale(raw.mean().item(), std)
+        self.rescale(scores.mean().item(), std)
+
+    @torch.no_grad()
+    def rescale(self, mean: float, std: float) -> None:
+        """From now on a score is (score - mean) / std, by the weights of the head themselves."""
+        before, linear = self.scale, self.head.linear
+        self.scale = Scale(before.mean + before.std * mean, before.std * std)
+        linear.weight.div_(std)
+        if linear.bias is not None:
+            linear.bias.sub_(mean).div_(std)
 
     def save(self, path: str | Path) -> None:
-        """Write the backbone and tokenizer as Hugging Face does, head.safetensors, reward.json."""
+        """Write the backbone and tokenizer as Hugging Face does, head.safetensors, reward.json.
+
+        With native pooling the model holds its head, and transformers loads it by
+        `AutoModelForSequenceClassification.from_pretrained(path)`.
+        """
         path = Path(path)
-        save_backbone(self.backbone, path)
+        save_backbone(self.backbone, self.head, path)
         self.reader.tokenizer.save_pretrained(path)
-        head = {key: value.contiguous().cpu() for key, value in self.head.state_dict().items()}
-        save_file(head, path / "head.safetensors")
+        # Apart as well, bias and all: a value model may start from it.
+        bias = self.head.linear.bias
+        bias = torch.full((1,), -self._shift) if bias is None else bias
+        head = {"linear.weight": self.head.linear.weight, "linear.bias": bias}
+        save_file({n: t.detach().contiguous().cpu() for n, t in head.items()}, path / HEAD)
         about = {
             "format": FORMAT,
             "pooling": self.backbone.pooling,
+            "causal": self.backbone.causal,
             "max_tokens": self.reader.max_tokens,
             "scale": asdict(self.scale),
         }
@@ -144,7 +180,8 @@ class LearnedReward(nn.Module):
         reward = cls.start(
             str(path), pooling=about["pooling"], max_tokens=about["max_tokens"], device=device
         )
-        reward.head.load_state_dict(load_file(path / "head.safetensors"))
+        if not reward.backbone.slot:
+            reward.head.load_state_dict(load_file(path / HEAD))
         reward.scale = Scale(**about["scale"])
         reward.batch_size = batch_size
         return reward

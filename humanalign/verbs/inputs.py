@@ -77,6 +77,12 @@ def reward_pairs(
     return training_pairs(source), None
 
 
+def judged_pairs(source: str) -> list[PreferencePair]:
+    """Each labeler's own pairs on held-out prompts, where a prefer run has kept them."""
+    file = Path(source) / "data" / "judged.test.jsonl"
+    return read_pairs(file) if file.is_file() and file.stat().st_size else []
+
+
 def reward_of(config: AlignConfig) -> RewardModel:
     """The reward that the settings name. ConfigError when there is none."""
     if config.reward is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from humanalign.align.methods import align as align_policy
@@ -11,7 +12,9 @@ from humanalign.align.sft import sft as fine_tune
 from humanalign.collect.prompts import PromptSet
 from humanalign.errors import ConfigError, DataError
 from humanalign.hub import locate, require_tokenizer
+from humanalign.models import Lora
 from humanalign.reward.fit import fit_reward
+from humanalign.reward.recipe import Recipe
 from humanalign.rows import columns, read_rows
 from humanalign.settings import AlignConfig, RewardConfig, SftConfig
 from humanalign.verbs.inputs import (
@@ -19,6 +22,7 @@ from humanalign.verbs.inputs import (
     begun,
     data_file,
     fitting,
+    judged_pairs,
     open_run,
     read_prompts,
     reward_of,
@@ -60,22 +64,31 @@ def reward(config: RewardConfig, place: Path, progress: Progress = None) -> Mapp
     if run and run.finished:
         return run.summary
     train, held_out = reward_pairs(config.pairs, config.eval_pairs)
+    judged, recipe = judged_pairs(config.pairs), recipe_of(config)
     require_tokenizer(locate(config.model))
-    run = open_run("reward", config, place, parents=[config.model, config.pairs])
+    parents = [config.model, config.pairs, *([config.eval_pairs] if config.eval_pairs else [])]
+    run = open_run("reward", config, place, parents=parents)
     fit_reward(
         config.model,
         train,
         held_out,
+        recipe=recipe,
         run=run,
-        lr=config.lr,
-        epochs=config.epochs,
-        batch=config.batch,
-        max_tokens=config.max_tokens,
-        freeze_layers=config.freeze_layers,
         seed=config.seed,
+        checkpoint_every=config.checkpoint.every,
+        keep=config.checkpoint.keep,
+        judged=judged,
+        curve=config.curve,
         progress=progress,
     )
     return run.summary
+
+
+def recipe_of(config: RewardConfig) -> Recipe:
+    """The hyper-parameters among the settings. ConfigError: two that exclude each other."""
+    own = {f.name: getattr(config, f.name) for f in fields(Recipe) if f.name != "lora"}
+    lora = Lora(config.lora.rank, config.lora.alpha, targets=tuple(config.lora.targets))
+    return Recipe(**own, lora=lora if config.lora.rank else None)
 
 
 def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mapping:

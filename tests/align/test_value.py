@@ -13,7 +13,7 @@ from torch import Tensor
 from humanalign.align.learner import Learner
 from humanalign.errors import ConfigError
 from humanalign.models import Lora, Policy
-from humanalign.reward.model import LearnedReward, Scale
+from humanalign.reward.model import LearnedReward
 
 from .learners import TEXTS, Watched, learner_of, rolled, same, seed_head, started
 from .online_toys import settings
@@ -96,7 +96,7 @@ def test_recomputed_activations_give_the_value_the_same_gradient(folder, model):
 def reward_folder(path: Path, backbone: Path, **options) -> Path:
     """A learned reward as a fit would have left it: a head with an opinion, and its scale."""
     reward = LearnedReward.start(str(backbone), seed=3, device="cpu", **options)
-    reward.scale = Scale(0.7, 2.5)
+    reward.rescale(0.7, 2.5)
     reward.save(path)
     return path
 
@@ -116,7 +116,7 @@ def test_a_value_model_that_was_a_reward_begins_with_what_that_expects(llama, tm
     reward_folder(tmp_path / "run" / inside, llama)
     learner = learner_of(started(llama, "all weights"), value={"model": str(tmp_path / "run")})
     batch = rolled(learner, SCORES).batch
-    reward = LearnedReward.load(tmp_path / "run" / inside, device="cpu")
+    before = LearnedReward.start(str(llama), seed=3, device="cpu")
     tokens = batch.tokens
     for row in range(4):
         asked = tokens.prompt_ids[row][tokens.prompt_mask[row]]
@@ -124,8 +124,8 @@ def test_a_value_model_that_was_a_reward_begins_with_what_that_expects(llama, tm
         for t in range(len(said)):
             ids = torch.cat([asked, said[:t]])[None]
             with torch.no_grad():
-                hidden = reward.backbone.model(input_ids=ids).last_hidden_state[:, -1:]
-                raw = float(reward.head(hidden))
+                hidden = before.backbone.model(input_ids=ids).last_hidden_state[:, -1:]
+                raw = float(before.head(hidden))
             wanted = (raw - 0.7) / 2.5
             assert float(batch.values[row, t]) == pytest.approx(wanted, abs=1e-4)
 

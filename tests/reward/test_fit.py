@@ -10,8 +10,10 @@ from scipy.stats import spearmanr
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.models import Lora
-from humanalign.reward.fit import fit_reward, group_by_prompt, pair_accuracy, pair_loss, split_pairs
+from humanalign.reward.fit import fit_reward, pair_accuracy, pair_loss
+from humanalign.reward.groups import group_by_prompt, split_pairs
 from humanalign.reward.model import LearnedReward
+from humanalign.reward.recipe import Recipe
 from humanalign.run import Run
 from humanalign.types import PreferencePair
 
@@ -51,12 +53,16 @@ def flipped(pairs: list[PreferencePair]) -> list[PreferencePair]:
 @pytest.fixture
 def fitted(encoder) -> LearnedReward:
     """A quick fit, for questions that its quality does not touch."""
-    return fit_reward(encoder, simulated_pairs(30, seed=1), lr=1e-3, epochs=1, batch=8)
+    return fit_reward(
+        encoder, simulated_pairs(30, seed=1), recipe=Recipe(lr=1e-3, epochs=1, batch=8)
+    )
 
 
 @pytest.mark.slow
 def test_the_utilities_that_made_the_judgements_come_back(calm_encoder):
-    reward = fit_reward(calm_encoder, simulated_pairs(600, seed=2), lr=1e-2, epochs=4, batch=16)
+    reward = fit_reward(
+        calm_encoder, simulated_pairs(600, seed=2), recipe=Recipe(lr=1e-2, epochs=4, batch=16)
+    )
     unseen = texts(random.Random(9), 300)
     scores = reward.score(["w1 w2 w3"] * 300, unseen)
     assert spearmanr(scores, [utility(text) for text in unseen]).statistic > 0.95
@@ -64,7 +70,7 @@ def test_the_utilities_that_made_the_judgements_come_back(calm_encoder):
 
 def test_a_separable_signal_is_learned_with_the_interval_above_chance(calm_encoder):
     pairs = simulated_pairs(120, seed=3, noise=False)
-    reward = fit_reward(calm_encoder, pairs, lr=1e-2, epochs=3, batch=16)
+    reward = fit_reward(calm_encoder, pairs, recipe=Recipe(lr=1e-2, epochs=3, batch=16))
     assert reward.accuracy.ci_low > 0.7
     assert reward.accuracy.ci_low < reward.accuracy.value < reward.accuracy.ci_high
 
@@ -72,7 +78,7 @@ def test_a_separable_signal_is_learned_with_the_interval_above_chance(calm_encod
 def test_the_order_of_the_pairs_changes_nothing(encoder, fitted):
     shuffled = simulated_pairs(30, seed=1)
     random.Random(0).shuffle(shuffled)
-    again = fit_reward(encoder, shuffled, lr=1e-3, epochs=1, batch=8)
+    again = fit_reward(encoder, shuffled, recipe=Recipe(lr=1e-3, epochs=1, batch=8))
     answers = texts(random.Random(4), 20)
     assert again.score(["w1"] * 20, answers) == fitted.score(["w1"] * 20, answers)
 
@@ -80,8 +86,10 @@ def test_the_order_of_the_pairs_changes_nothing(encoder, fitted):
 def test_flipped_labels_mirror_the_accuracy(calm_encoder):
     train = simulated_pairs(60, seed=5, noise=False)
     held_out = [p for p in simulated_pairs(60, seed=6) if p.prompt not in {t.prompt for t in train}]
-    right = fit_reward(calm_encoder, train, held_out, lr=1e-2, epochs=1, batch=8)
-    wrong = fit_reward(calm_encoder, flipped(train), held_out, lr=1e-2, epochs=1, batch=8)
+    right = fit_reward(calm_encoder, train, held_out, recipe=Recipe(lr=1e-2, epochs=1, batch=8))
+    wrong = fit_reward(
+        calm_encoder, flipped(train), held_out, recipe=Recipe(lr=1e-2, epochs=1, batch=8)
+    )
     assert right.accuracy.ci_low > 0.5
     assert wrong.accuracy.ci_low < 1 - right.accuracy.value < wrong.accuracy.ci_high
 
@@ -99,7 +107,7 @@ def test_the_loss_is_bradley_terry_summed_over_weighted_pairs(fitted):
         PreferencePair("w1 w2", "w3", "w6", weight=1.0),
         PreferencePair("w9", "w7", "w8 w8", weight=0.5, margin=1.0),
     ]
-    loss = pair_loss(fitted, group_by_prompt(pairs), margin=0.3)
+    loss = pair_loss(fitted, group_by_prompt(pairs), Recipe(margin=0.3))
     expected = 0.0
     for pair in pairs:
         good, bad = fitted.raw_scores([pair.prompt] * 2, [pair.chosen, pair.rejected])
@@ -143,7 +151,11 @@ def test_pairs_that_cannot_be_learned_from_are_refused(encoder, pairs, held_out,
 def test_a_run_holds_the_model_the_metrics_and_the_accuracy(encoder, tmp_path):
     run = Run.open(tmp_path / "reward", stage="reward", config={})
     reward = fit_reward(
-        encoder, simulated_pairs(30, seed=1), run=run, lr=1e-3, epochs=2, batch=8, device="cpu"
+        encoder,
+        simulated_pairs(30, seed=1),
+        run=run,
+        device="cpu",
+        recipe=Recipe(lr=1e-3, epochs=2, batch=8),
     )
     rows = run.metrics()
     assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
@@ -160,14 +172,20 @@ def test_a_run_holds_the_model_the_metrics_and_the_accuracy(encoder, tmp_path):
 
 def test_the_same_path_gives_back_the_finished_reward(encoder, tmp_path):
     pairs = simulated_pairs(30, seed=1)
-    first = fit_reward(encoder, pairs, run=tmp_path / "r", lr=1e-3, epochs=1, batch=8)
-    again = fit_reward(encoder, pairs, run=tmp_path / "r", lr=1e-3, epochs=1, batch=8)
+    first = fit_reward(
+        encoder, pairs, run=tmp_path / "r", recipe=Recipe(lr=1e-3, epochs=1, batch=8)
+    )
+    again = fit_reward(
+        encoder, pairs, run=tmp_path / "r", recipe=Recipe(lr=1e-3, epochs=1, batch=8)
+    )
     assert again.score(["w1"], ["w2"]) == pytest.approx(first.score(["w1"], ["w2"]), abs=CLOSE)
 
 
 def test_frozen_layers_keep_their_weights_and_the_rest_is_learned(encoder):
     start = LearnedReward.start(encoder).backbone.model.state_dict()
-    reward = fit_reward(encoder, simulated_pairs(20, seed=3), lr=3e-3, epochs=2, freeze_layers=1)
+    reward = fit_reward(
+        encoder, simulated_pairs(20, seed=3), recipe=Recipe(lr=3e-3, epochs=2, freeze_layers=1)
+    )
     same = {
         name
         for name, tensor in reward.backbone.model.state_dict().items()
@@ -179,7 +197,9 @@ def test_frozen_layers_keep_their_weights_and_the_rest_is_learned(encoder):
 
 
 def test_a_lora_fit_is_saved_as_an_ordinary_model(encoder, tmp_path):
-    reward = fit_reward(encoder, simulated_pairs(30, seed=3), lr=1e-2, epochs=1, lora=Lora(rank=4))
+    reward = fit_reward(
+        encoder, simulated_pairs(30, seed=3), recipe=Recipe(lr=1e-2, epochs=1, lora=Lora(rank=4))
+    )
     reward.save(tmp_path)
     again = LearnedReward.load(tmp_path)
     answers = texts(random.Random(4), 20)
@@ -194,9 +214,11 @@ def test_a_lora_fit_is_saved_as_an_ordinary_model(encoder, tmp_path):
 
 def test_lora_and_frozen_layers_together_are_refused(encoder):
     with pytest.raises(ConfigError, match="freeze_layers: LoRA freezes every layer already"):
-        fit_reward(encoder, simulated_pairs(20, seed=1), freeze_layers=1, lora=Lora(rank=2))
+        fit_reward(
+            encoder, simulated_pairs(20, seed=1), recipe=Recipe(freeze_layers=1, lora=Lora(rank=2))
+        )
 
 
 def test_more_frozen_layers_than_there_are_is_refused(encoder):
     with pytest.raises(ConfigError, match="has 2 layers, got 3"):
-        fit_reward(encoder, simulated_pairs(20, seed=1), freeze_layers=3)
+        fit_reward(encoder, simulated_pairs(20, seed=1), recipe=Recipe(freeze_layers=3))

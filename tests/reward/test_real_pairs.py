@@ -9,6 +9,7 @@ import pytest
 from humanalign.prefer.files.formats import read_pairs
 from humanalign.reward.fit import fit_reward
 from humanalign.reward.model import LearnedReward
+from humanalign.reward.recipe import Recipe
 from humanalign.types import PreferencePair
 
 
@@ -24,7 +25,9 @@ def test_a_planted_signal_in_real_conversations_is_learned(minilm, conversations
     rude = [
         PreferencePair(p.prompt, p.chosen, f"{p.chosen} You idiot.") for p in conversations[:120]
     ]
-    reward = fit_reward(minilm, rude, lr=5e-4, epochs=2, batch=8, max_tokens=64, freeze_layers=4)
+    reward = fit_reward(
+        minilm, rude, recipe=Recipe(lr=5e-4, epochs=2, batch=8, max_tokens=64, freeze_layers=4)
+    )
     assert reward.accuracy.n == 24
     assert reward.accuracy.ci_low > 0.7
 

@@ -1,0 +1,113 @@
+"""A fit by a recipe, whatever the loss: dropout by seed, the average, early stopping, resume.
+
+`train.fit` is the loop; this file is what a reward and a classifier both add to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from humanalign.reward.kept import Kept
+from humanalign.reward.recipe import Recipe, trainer_of
+from humanalign.run import Run
+from humanalign.train import Loss, fit
+from humanalign.types import content_id
+
+Row = TypeVar("Row")
+
+
+def learn(
+    model: nn.Module,
+    rows: Sequence[Row],
+    loss_of: Callable[[Sequence[Row]], Loss],
+    *,
+    recipe: Recipe,
+    stage: str,
+    validation: Sequence[Row] = (),
+    cut: Callable[[Sequence[Row]], Iterable[Sequence[Row]]] | None = None,
+    heads: Collection[str] = (),
+    run: Run | None = None,
+    seed: int = 0,
+    checkpoint_every: int = 0,
+    keep: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Fit what `model` lets learn to `rows`; returns the steps taken, the model in eval mode.
+
+    `heads` names the parameters that are new and learn at `recipe.head_lr` times the rate;
+    `validation` are the rows of early stopping. All randomness comes from (seed, step).
+    """
+    per_epoch = math.ceil(len(rows) / recipe.batch)
+    trainer = trainer_of(model, recipe, steps=recipe.epochs * per_epoch, heads=heads)
+    kept = Kept(
+        trainer.parameters, decay=recipe.average, patience=recipe.patience if validation else 0
+    )
+    cut = cut or _whole
+    _set_dropout(model, recipe.dropout)
+
+    def before(step: int) -> None:
+        if recipe.dropout:
+            torch.manual_seed(int(content_id("dropout", seed, step), 16) % 2**63)
+            model.train()
+
+    def evaluate() -> dict[str, float]:
+        model.eval()
+        with kept.in_place():
+            loss = mean_loss(validation, loss_of, batch=recipe.batch, cut=cut)
+            kept.judge(loss)
+        return {"validation_loss": loss}
+
+    with torch.random.fork_rng(enabled=recipe.dropout > 0):
+        steps = fit(
+            run,
+            trainer,
+            rows,
+            loss_of,
+            epochs=recipe.epochs,
+            batch=recipe.batch,
+            cut=cut,
+            seed=seed,
+            stage=stage,
+            evaluate=evaluate if kept.patience else None,
+            evaluate_every=per_epoch,
+            checkpoint_every=checkpoint_every,
+            keep=keep,
+            before_step=before,
+            after_step=kept.after_step,
+            stop=lambda: kept.exhausted,
+            state=kept,
+            progress=progress,
+        )
+    model.eval()
+    kept.settle()
+    return steps
+
+
+@torch.no_grad()
+def mean_loss(
+    rows: Sequence[Row],
+    loss_of: Callable[[Sequence[Row]], Loss],
+    *,
+    batch: int,
+    cut: Callable[[Sequence[Row]], Iterable[Sequence[Row]]],
+) -> float:
+    """The loss over all of `rows`, divided by their global count."""
+    batches = (rows[i : i + batch] for i in range(0, len(rows), batch))
+    losses = [loss_of(piece) for chosen in batches for piece in cut(chosen)]
+    return sum(float(loss.total) for loss in losses) / sum(loss.count for loss in losses)
+
+
+def _whole(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    return [rows]
+
+
+def _set_dropout(model: nn.Module, share: float) -> None:
+    """Give every dropout layer this share; without dropout the model stays in eval mode."""
+    for module in model.modules():
+        if share and isinstance(module, nn.Dropout):
+            module.p = share
