@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from humanalign.evaluate.charts import Curve, curve, number
+from humanalign.evaluate.results import is_number, with_interval, within
+from humanalign.evaluate.reward_card import Card, told_card
 from humanalign.evaluate.stages import StageRun
 
 # metric -> its name for a reader, and what to look for in it
@@ -58,6 +59,7 @@ class Chapter:
     facts: tuple[tuple[str, str], ...]
     curves: tuple[Curve, ...]
     labelers: tuple[Mapping, ...] = ()
+    card: Card | None = None
 
 
 # What a row of the labelers table falls back on where a run's summary does not say it.
@@ -83,20 +85,8 @@ def chapter(run: StageRun) -> Chapter:
             for row in (labelers if isinstance(labelers, list) else ())
             if isinstance(row, Mapping)
         ),
+        card=told_card(run.summary.get("card")) if run.stage == "reward" else None,
     )
-
-
-def with_interval(result: object) -> str:
-    """ "0.712 [0.690, 0.731], n 500" from {value, ci_low, ci_high, n}; a plain number as it is."""
-    if not isinstance(result, Mapping):
-        return number(result)
-    if result.get("value") is None:
-        return f"undefined: {result.get('reason', 'no reason given')}"
-    if result.get("ci_low") is None:
-        return number(result["value"])
-    low, high = number(result["ci_low"]), number(result.get("ci_high"))
-    # No line breaks inside "n 500" or inside the brackets.
-    return f"{number(result['value'])} [{low},\u00a0{high}], n\u00a0{number(result.get('n'))}"
 
 
 def _collect(s: Mapping) -> tuple[str, ...]:
@@ -121,11 +111,16 @@ def _prefer(s: Mapping) -> tuple[str, ...]:
 
 
 def _reward(s: Mapping) -> tuple[str, ...]:
-    share = with_interval(s.get("accuracy"))
-    return (
+    purpose = (
         "The reward model takes the place of the labelers. It reads a prompt and an answer, gives "
         "one number, and learned to give the preferred answer the higher one by the loss "
-        "−log σ(r(chosen) − r(rejected)).",
+        "−log σ(r(chosen) − r(rejected))."
+    )
+    if within(s, "card"):
+        return (purpose,)  # its first sentence is the accuracy
+    share = with_interval(s.get("accuracy"))
+    return (
+        purpose,
         f"On pairs it had not seen it picks the preferred answer this often: {share}. "
         "Chance is .5.",
     )
@@ -210,7 +205,7 @@ def _curves(run: StageRun) -> list[Curve]:
     shown = [name for name in names if not name.startswith("time/")]
     curves = []
     for name in sorted(shown, key=lambda name: (rank.get(name, len(rank)), name)):
-        points = [(row["step"], row[name]) for row in run.metrics if _is_number(row.get(name))]
+        points = [(row["step"], row[name]) for row in run.metrics if is_number(row.get(name))]
         if not points:
             continue
         title = name.split("/", 1)[-1].replace("_", " ").capitalize()
@@ -218,7 +213,3 @@ def _curves(run: StageRun) -> list[Curve]:
         steps, values = zip(*points, strict=True)
         curves.append(curve(f"{run.name}-{len(curves)}", title, explanation, steps, values))
     return curves
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

@@ -39,14 +39,14 @@ def curve(
     """Draw one metric over the steps: every step thin, the running mean thick."""
     x, y, block = _thinned(np.asarray(steps, float), np.asarray(values, float))
     low, high = _range(y)
-    across = _scale(x[0], x[-1] if x[-1] > x[0] else x[0] + 1, LEFT, WIDTH - RIGHT)
-    up = _scale(low, high, HEIGHT - BOTTOM, TOP)
+    across = scale(x[0], x[-1] if x[-1] > x[0] else x[0] + 1, LEFT, WIDTH - RIGHT)
+    up = scale(low, high, HEIGHT - BOTTOM, TOP)
     window = len(y) // 15 if len(y) >= 45 else 1
     lines = Markup("")
     if window > 1:
         lines += _line("raw", across(x), up(y))
     lines += _line("line", across(x), up(_running_mean(y, window)))
-    svg = _frame(
+    svg = frame(
         f"{title}: {number(y[0])} at step {x[0]:.0f}, {number(y[-1])} at step {x[-1]:.0f}",
         _y_axis(low, high, up) + _x_axis(x, across) + lines + CURSOR,
     )
@@ -72,7 +72,7 @@ def histogram(before: Sequence[float], after: Sequence[float], name: str) -> Mar
     shares = [np.histogram(side, BINS, edge)[0] / max(1, len(side)) for side in (before, after)]
     tallest = max(share.max() for share in shares)
     width, middle, room = 640.0, 120.0, 96.0
-    across = _scale(edge[0], edge[1], 60.0, width - 16.0)
+    across = scale(edge[0], edge[1], 60.0, width - 16.0)
     body = Markup("")
     for side, share, mean, sign in (
         ("before", shares[0], np.mean(before), -1),
@@ -103,14 +103,14 @@ def histogram(before: Sequence[float], after: Sequence[float], name: str) -> Mar
             '<text class="tick" x="{:.1f}" y="252" text-anchor="middle">{}</text>'
         ).format(float(across(np.array([tick]))[0]), f"{tick:.2g}")
     label = f"Share of answers by {name}; before above the line, after below it"
-    return _frame(label, body, width, 258.0)
+    return frame(label, body, width, 258.0)
 
 
 def interval(
     value: float, low: float, high: float, edges: tuple[float, float], kind: str = "after"
 ) -> Markup:
     """A dot with its 95 % whisker on a common scale from edges[0] to edges[1]."""
-    across = _scale(edges[0], max(edges[1], edges[0] + 1e-9), 4.0, 116.0)
+    across = scale(edges[0], max(edges[1], edges[0] + 1e-9), 4.0, 116.0)
     at, a, b = across(np.clip(np.array([value, low, high]), *edges))
     body = Markup(
         '<line class="axis" x1="4" x2="116" y1="8" y2="8"/>'
@@ -121,7 +121,7 @@ def interval(
         zero = float(across(np.array([0.0]))[0])
         body += Markup('<line class="zero" x1="{0:.1f}" x2="{0:.1f}" y1="1" y2="15"/>').format(zero)
     label = f"{number(value)}, interval {number(low)} to {number(high)}"
-    return _frame(label, body, 120.0, 16.0)
+    return frame(label, body, 120.0, 16.0)
 
 
 def bar(share: float) -> Markup:
@@ -129,7 +129,7 @@ def bar(share: float) -> Markup:
     body = Markup('<rect class="after" x="0" y="2" width="{:.1f}" height="8"/>').format(
         120 * min(1.0, max(0.0, share))
     )
-    return _frame(f"{100 * share:.0f} %", body, 120.0, 12.0)
+    return frame(f"{100 * share:.0f} %", body, 120.0, 12.0)
 
 
 def number(value: object) -> str:
@@ -177,7 +177,8 @@ def _range(y: np.ndarray) -> tuple[float, float]:
     return (low - room if low else 0.0), high + room
 
 
-def _scale(a: float, b: float, start: float, end: float):
+def scale(a: float, b: float, start: float, end: float):
+    """A function from values to places: a is at `start`, b at `end`; numbers or arrays."""
     return lambda v: start + (np.asarray(v) - a) * (end - start) / (b - a)
 
 
@@ -192,7 +193,7 @@ def _line(kind: str, x: np.ndarray, y: np.ndarray) -> Markup:
 
 def _y_axis(low: float, high: float, up) -> Markup:
     marks = Markup("")
-    for tick, label in _ticks(low, high):
+    for tick, label in ticks(low, high):
         y = float(up(tick))
         marks += Markup(
             '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
@@ -212,7 +213,7 @@ def _x_axis(x: np.ndarray, across) -> Markup:
     return marks
 
 
-def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+def ticks(low: float, high: float) -> list[tuple[float, str]]:
     """About five round numbers inside low..high, each with its label, all to the same digit."""
     rough = (high - low) / 5
     power = math.floor(math.log10(rough))
@@ -232,7 +233,8 @@ def _short(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def _frame(label: str, body: Markup, width: float = WIDTH, height: float = HEIGHT) -> Markup:
+def frame(label: str, body: Markup, width: float = WIDTH, height: float = HEIGHT) -> Markup:
+    """A picture of `body` that a screen reader calls by `label`."""
     return Markup('<svg viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">{}</svg>').format(
         width, height, label, body
     )

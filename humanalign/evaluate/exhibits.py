@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from markupsafe import Markup
 
-from humanalign.evaluate.chapters import with_interval
 from humanalign.evaluate.charts import histogram, interval, number
 from humanalign.evaluate.marked import Piece, mark
 from humanalign.evaluate.monitor import Symptoms, pooled_distinct, symptoms
+from humanalign.evaluate.results import is_number, whole, with_interval
 
 PAIRS = 20
 NAMES = {
@@ -66,13 +65,13 @@ def measures(summary: Mapping) -> list[Measure]:
     return [
         _measure(str(key), told)
         for key, told in found
-        if isinstance(told, Mapping) and _known(told.get("before")) and _known(told.get("after"))
+        if isinstance(told, Mapping) and whole(told.get("before")) and whole(told.get("after"))
     ]
 
 
 def _measure(key: str, told: Mapping) -> Measure:
     difference = told.get("difference")
-    difference = difference if _known(difference) else None
+    difference = difference if whole(difference) else None
     picture = None
     if difference:
         low, high = difference["ci_low"], difference["ci_high"]
@@ -93,7 +92,7 @@ def _measure(key: str, told: Mapping) -> Measure:
 def _finding(key: str, told: Mapping, difference: Mapping | None) -> str:
     """The evaluation's own verdict, checked: nothing is found where the interval covers 0."""
     judged = difference or told.get("relative_reduction")
-    if not _known(judged) or judged["ci_low"] <= 0 <= judged["ci_high"]:
+    if not whole(judged) or judged["ci_low"] <= 0 <= judged["ci_high"]:
         return "no difference shown"
     if isinstance(told.get("verdict"), str):
         return told["verdict"]
@@ -132,7 +131,7 @@ def _pair(row: Mapping, key: str) -> Pair:
             number(row.get(f"{name}_after")),
         )
         for name in names
-        if _is_number(row[f"{name}_before"])
+        if is_number(row[f"{name}_before"])
     )
     return Pair(
         prompt=str(row.get("prompt", "")),
@@ -148,7 +147,7 @@ def _pair(row: Mapping, key: str) -> Pair:
 def scores_histogram(samples: Sequence[Mapping], key: str) -> Markup | None:
     """Before and after of one score over all samples, or None where they were not kept."""
     sides = [
-        [float(row[name]) for row in samples if _is_number(row.get(name))]
+        [float(row[name]) for row in samples if is_number(row.get(name))]
         for name in (f"{key}_before", f"{key}_after")
     ]
     return histogram(sides[0], sides[1], NAMES.get(key, key)) if all(sides) else None
@@ -160,7 +159,7 @@ def warnings(samples: Sequence[Mapping], key: str) -> tuple[Symptoms, float] | N
     if not rows:
         return None
     before = [str(row["before"]) for row in rows]
-    scored = all(_is_number(row.get(f"{key}_after")) for row in rows)
+    scored = all(is_number(row.get(f"{key}_after")) for row in rows)
     ended = all(isinstance(row.get("finished_after"), bool) for row in rows)
     sign = -1.0 if key == "toxicity" else 1.0
     found = symptoms(
@@ -179,14 +178,4 @@ def told(result: Mapping | None) -> str:
 
 def _change(row: Mapping, key: str) -> float:
     before, after = row.get(f"{key}_before"), row.get(f"{key}_after")
-    return after - before if _is_number(before) and _is_number(after) else 0.0
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _known(result: object) -> TypeGuard[Mapping]:
-    return isinstance(result, Mapping) and all(
-        _is_number(result.get(k)) for k in ("value", "ci_low", "ci_high")
-    )
+    return after - before if is_number(before) and is_number(after) else 0.0

@@ -18,8 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from humanalign.evaluate import exhibits
-from humanalign.evaluate.chapters import Chapter, chapter, with_interval
+from humanalign.evaluate.chapters import Chapter, chapter
 from humanalign.evaluate.charts import bar, number
+from humanalign.evaluate.results import with_interval
 from humanalign.evaluate.stages import StageRun, read_stages
 from humanalign.rows import write_bytes
 
@@ -61,7 +62,7 @@ def render(runs: Sequence[StageRun], path: Path) -> str:
     samples = evaluation.samples if evaluation else ()
     key = main.key if main else "toxicity"
     return environment.get_template("report.html").render(
-        title=exhibits.headline(main) if main else f"Report of {path.resolve().name}",
+        title=exhibits.headline(main) if main else _title(chapters, path),
         round=path.resolve().name,
         date=str(runs[-1].record.get("finished") or runs[-1].record.get("started") or "")[:10],
         policy=_policy(style, script),
@@ -80,6 +81,12 @@ def render(runs: Sequence[StageRun], path: Path) -> str:
         seconds=_seconds(runs),
         commands=[*map(_command, runs), shlex.join(["humanalign", "report", str(path)])],
     )
+
+
+def _title(chapters: Sequence[Chapter], path: Path) -> str:
+    """What a page without an evaluation is headed by: a reward's accuracy, else the run's name."""
+    said = [told.card.headline for told in chapters if told.card and told.card.headline]
+    return said[-1] if said else f"Report of {path.resolve().name}"
 
 
 def _command(run: StageRun) -> str:

@@ -1,0 +1,168 @@
+"""The reward card told to people: a verdict of three sentences, warnings, and exhibits.
+
+A card is what `reward/trust` measured, as JSON (run.json's summary["card"]). Every part of it may
+be missing, because the data could not say or because an older version wrote it; what is missing
+is left out here, never guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from humanalign.evaluate.card_exhibits import (
+    Exhibit,
+    calibration,
+    curve,
+    forest,
+    habits,
+    labelers,
+    rest,
+)
+from humanalign.evaluate.charts import number
+from humanalign.evaluate.results import is_number, known, percent, points, rows_of, whole, within
+
+# What a baseline does, in words that need no statistics.
+PLAIN = {
+    "longer wins": "always picking the longer answer",
+    "tf-idf + logistic regression": "counting words by TF-IDF",
+    "frozen embedding + linear": "a linear layer on the frozen model",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the page shows of a reward: three sentences, what to beware of, and the exhibits."""
+
+    verdict: tuple[str, ...]
+    warnings: tuple[str, ...]
+    tables: tuple[Exhibit, ...]
+    pictures: tuple[Exhibit, ...]
+    examples: tuple[str, ...] = ()
+    headline: str = ""
+
+
+def told_card(card: object) -> Card | None:
+    """The card as the page shows it; None where there is no card."""
+    if not isinstance(card, Mapping) or not card:
+        return None
+    warnings = card.get("warnings")
+    examples = within(card, "leaks").get("examples")
+    return Card(
+        verdict=verdict(card),
+        warnings=tuple(map(str, warnings if isinstance(warnings, list) else ())),
+        tables=tuple(filter(None, (tell(card) for tell in (forest, habits, labelers, rest)))),
+        pictures=tuple(filter(None, (calibration(card), curve(card)))),
+        examples=tuple(map(str, examples if isinstance(examples, list) else ()))[:5],
+        headline=_headline(card.get("accuracy")),
+    )
+
+
+def card_markdown(card: object) -> str:
+    """The card as Markdown, for a model's README and for terminals; "" where there is none.
+
+    Names come from data: what Markdown or HTML would read in them is escaped.
+    """
+    told = told_card(card)
+    if told is None:
+        return ""
+    parts = [escaped(" ".join(told.verdict))]
+    if told.warnings:
+        warnings = "\n".join(f"- {escaped(warning)}" for warning in told.warnings)
+        parts.append(f"**Before you trust it**\n\n{warnings}")
+    for shown in (*told.tables, *told.pictures):
+        parts += [f"### {shown.title}", shown.said, _table(shown)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """`text` on one line, with every sign that Markdown or HTML gives a meaning made plain."""
+    line = re.sub(r"[ \t\r\n]+", " ", text).strip().replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", line)
+
+
+def _table(shown: Exhibit) -> str:
+    """A table of Markdown; what a heading says is set before the names below it."""
+    rows, group = [["", *shown.columns], ["-"] * (len(shown.columns) + 1)], ""
+    for line in shown.lines:
+        if not line.cells:
+            group = f"{line.name}: "
+        else:
+            rows.append([escaped(group + line.name), *line.cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _headline(accuracy: object) -> str:
+    return (
+        f"Right on {100 * accuracy['value']:.0f}\u00a0% of unseen pairs" if known(accuracy) else ""
+    )
+
+
+def verdict(card: Mapping) -> tuple[str, ...]:
+    """How right, better than what, and whether the labelers agree more with each other."""
+    return tuple(filter(None, (_right(card), _against(card), _people(card))))
+
+
+def _right(card: Mapping) -> str:
+    accuracy = card.get("accuracy")
+    if not known(accuracy):
+        return "No pair was held out, so nothing is known of how often this reward is right."
+    pairs = within(card, "pairs")
+    count = f"{number(pairs['test'])} pairs" if is_number(pairs.get("test")) else "pairs"
+    prompts = pairs.get("test_prompts")
+    unseen = f" of {number(prompts)} prompts" if is_number(prompts) else ""
+    return (
+        f"On {count}{unseen} that it never saw, this reward picks the answer that the labelers "
+        f"preferred {percent(accuracy)}; a coin gets 50\u00a0%."
+    )
+
+
+def _against(card: Mapping) -> str:
+    groups: dict[str, list[str]] = {"beats": [], "level": [], "loses to": []}
+    for row in rows_of(card.get("baselines")):
+        difference = row.get("difference")
+        if whole(difference):
+            name = PLAIN.get(str(row.get("name")), str(row.get("name")))
+            verb = "beats" if difference["ci_low"] > 0 else "level"
+            verb = "loses to" if difference["ci_high"] < 0 else verb
+            groups[verb].append(f"{name} ({points(difference)})")
+    parts = [f"it {verb} {_and(groups[verb])}" for verb in ("beats", "loses to") if groups[verb]]
+    if groups["level"]:
+        parts.append(f"it is not shown to beat {_and(groups['level'])}")
+    return _sentence("; ".join(parts)) if parts else ""
+
+
+def _people(card: Mapping) -> str:
+    told = within(card, "labelers")
+    reward, each_other = told.get("reward"), told.get("each_other")
+    if not (known(reward) and known(each_other)):
+        return "Who of the labelers agrees with whom on these pairs is not recorded."
+    said = (
+        f"A labeler agrees with another labeler {percent(each_other)} and with the reward "
+        f"{percent(reward)}"
+    )
+    if not (whole(reward) and whole(each_other)):
+        return f"{said}."
+    # Where both intervals are taken for independent, that of the gap is their widths' hypotenuse:
+    # too wide here, as both come from the same prompts, so nothing is claimed too early.
+    gap = reward["value"] - each_other["value"]
+    reach = math.hypot(_half(reward), _half(each_other))
+    if gap < -reach:
+        return f"{said}: the labelers are the better judges."
+    if gap > reach:
+        return f"{said}: more than they agree among themselves, so look for a leak."
+    return f"{said}: about as good a judge as one of them."
+
+
+def _half(result: Mapping) -> float:
+    return (result["ci_high"] - result["ci_low"]) / 2
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,184 @@
+"""The reward card for readers: three true sentences, every number with its interval and n."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from cards import card, change, share
+from test_report import PAYLOADS, Page
+
+from humanalign.evaluate.card_charts import Mark, learning, reliability, strip, strip_axis
+from humanalign.evaluate.report import report
+from humanalign.evaluate.reward_card import card_markdown, told_card, verdict
+from humanalign.run import Run
+
+NARROW = {"value": 0.7, "ci_low": 0.68, "ci_high": 0.72, "n": 200}
+
+
+def page_of(folder, told):
+    run = Run.open(folder / "reward", stage="reward", config={})
+    run.finish({"accuracy": NARROW, "pairs": 1123, "card": told})
+    return Page(report(folder).read_text("utf-8"))
+
+
+def results(tree):
+    """Every {value, ci_low, ci_high, n} of the card."""
+    if isinstance(tree, dict) and "ci_low" in tree:
+        yield tree
+    elif isinstance(tree, dict | list):
+        for inner in tree.values() if isinstance(tree, dict) else tree:
+            yield from results(inner)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return page_of(tmp_path_factory.mktemp("card"), card())
+
+
+def test_the_first_sentence_says_how_right_on_what():
+    told = {"pairs": {"test": 412, "test_prompts": 141}, "accuracy": NARROW}
+    assert verdict(told)[0] == (
+        "On 412 pairs of 141 prompts that it never saw, this reward picks the answer that the "
+        "labelers preferred 70.0\u00a0% of the time (68.0 to 72.0\u00a0%); a coin gets 50\u00a0%."
+    )
+
+
+def test_the_second_sentence_claims_only_what_an_interval_leaves_over():
+    rows = [("a", 0.1, 0.05), ("b", 0.01, 0.05), ("c", -0.1, 0.05)]
+    told = {"baselines": [{"name": n, "difference": change(d, r, 9)} for n, d, r in rows]}
+    assert verdict(told)[1] == (
+        "It beats a (+10.0 points, 5.0 to 15.0); it loses to c (−10.0 points, −15.0 to −5.0); it "
+        "is not shown to beat b (+1.0 points, −4.0 to 6.0)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reward", "finding"),
+    [
+        (0.60, "the labelers are the better judges"),
+        (0.69, "about as good a judge as one of them"),
+        (0.80, "look for a leak"),
+    ],
+)
+def test_the_third_sentence_sets_the_reward_beside_the_labelers(reward, finding):
+    told = {"labelers": {"reward": change(reward, 0.02, 99), "each_other": NARROW}}
+    assert finding in verdict(told)[-1]
+
+
+def test_intervals_that_overlap_a_little_still_tell_two_shares_apart():
+    """.02 and .02 in quadrature are .028: a gap of .03 is one though the intervals touch."""
+    told = {"labelers": {"reward": change(0.67, 0.02, 99), "each_other": NARROW}}
+    assert "better judges" in verdict(told)[-1]
+
+
+def test_every_number_stands_in_the_page_with_its_interval_and_n(page):
+    missing = [
+        each
+        for each in results({k: v for k, v in card().items() if k != "baselines"})
+        if f"{each['value']:.3f} [{each['ci_low']:.3f}, {each['ci_high']:.3f}], n {each['n']}"
+        not in page.text.replace("[0, ", "[0.000, ")
+    ]
+    assert missing == []
+
+
+def test_the_page_of_a_reward_is_headed_by_its_accuracy_and_begins_with_the_verdict(page):
+    text = page.text.replace("\u00a0", " ")
+    assert text.index("Right on 66 % of unseen pairs") < text.index("On 412 pairs of 141 prompts")
+    assert text.index("the labelers are the better judges") < text.index("Before you trust it")
+    assert text.index(card()["warnings"][0]) < text.index("Does it know how sure to be?")
+
+
+def test_every_picture_and_every_table_of_the_card_is_named(page):
+    labels = [v for tag, name, v in page.attributes if (tag, name) == ("svg", "aria-label")]
+    assert len(labels) == page.elements.count("svg") > 20
+    assert all(labels)
+    assert page.elements.count("caption") == page.elements.count("table")
+
+
+@pytest.mark.parametrize("part", [*card(), "everything"])
+@pytest.mark.parametrize("left", [None, {}, [], "?", {"value": None}])
+def test_any_part_of_a_card_may_be_missing_or_odd(part, left):
+    told = dict.fromkeys(card(), left) if part == "everything" else card() | {part: left}
+    shown = told_card(told)
+    assert shown
+    assert shown.verdict
+    assert card_markdown(told)
+
+
+def test_without_held_out_pairs_nothing_is_claimed():
+    assert "nothing is known" in verdict({"accuracy": None})[0]
+
+
+@pytest.mark.parametrize("told", [None, {}, "card", []])
+def test_a_run_without_a_card_is_told_as_before(tmp_path, told):
+    text = page_of(tmp_path, told).text
+    assert "picks the preferred answer this often: 0.700 [0.680, 0.720], n 200" in text.replace(
+        "\u00a0", " "
+    )
+
+
+def test_names_and_warnings_in_a_card_stay_text(tmp_path):
+    told = card() | {"warnings": PAYLOADS[:10]}
+    told["by"] = {"source": {payload: share(0.5, 20) for payload in PAYLOADS[:10]}}
+    told["leaks"] = {"same_prompts": 1, "examples": PAYLOADS[:5]}
+    page = page_of(tmp_path, told)
+    assert page.elements.count("script") == 2
+    assert {"img", "iframe"} & set(page.elements) == set()
+    assert PAYLOADS[0] in page.text
+
+
+def test_names_in_the_markdown_card_neither_break_its_table_nor_become_html():
+    name = "a|b <script>[x](y)\n# c"
+    text = card_markdown(card() | {"by": {"source": {name: share(0.5, 20)}}})
+    row = next(line for line in text.splitlines() if "script" in line)
+    assert row.startswith(r"| By source: a\|b &lt;script>\[x\](y) \# c | 0.500 ")
+    assert len(re.findall(r"(?<!\\)\|", row)) == 4
+
+
+def test_the_markdown_card_says_what_the_page_says():
+    text = card_markdown(card())
+    for sentence in (*verdict(card()), *card()["warnings"]):
+        assert sentence in text
+    assert "| 2,246 pairs, extrapolated | 0.699 " in text
+
+
+def places(svg, tag="circle", axis="cx"):
+    return [float(x) for x in re.findall(rf'<{tag} class="\w+" [^>]*?{axis}="([\d.]+)"', str(svg))]
+
+
+def test_a_dot_stands_where_the_scale_below_it_says():
+    edges = (0.4, 0.9)
+    ticks = re.findall(r'x="([\d.]+)" y="13"[^>]*>([\d.]+)<', str(strip_axis(edges)))
+    (a, low), (b, high) = ((float(x), float(t)) for x, t in (ticks[0], ticks[-1]))
+    dot = places(strip([Mark(0.66, 0.5, 0.8)], edges, line=0.5))[0]
+    assert dot == pytest.approx(a + (0.66 - low) * (b - a) / (high - low), abs=0.2)
+
+
+def test_a_bar_begins_at_the_line_of_chance_on_either_side():
+    for value in (0.4, 0.7):
+        svg = str(strip([Mark(value, value - 0.1, value + 0.1)], (0.2, 0.9), line=0.5, bars=True))
+        line = float(re.findall(r'class="chance" x1="([\d.]+)"', svg)[0])
+        start, wide = map(
+            float, re.findall(r'class="bar after" x="([\d.]+)"[^>]*width="([\d.]+)', svg)[0]
+        )
+        assert (start if value > 0.5 else start + wide) == pytest.approx(line, abs=0.11)
+
+
+def test_deserved_confidence_stands_on_the_broken_line():
+    bins = [{"confidence": c, "accuracy": change(c, 0.05, 50)} for c in (0.55, 0.75, 0.95)]
+    svg = str(reliability([], bins, "label"))
+    ends = [
+        float(x)
+        for x in re.findall(r'class="ideal" points="([\d., ]+)"', svg)[0].replace(",", " ").split()
+    ]
+    x0, y0, x1, y1 = ends
+    for x, y in zip(places(svg), places(svg, axis="cy"), strict=True):
+        # 2.5 aside, so that the two series do not cover each other
+        assert y == pytest.approx(y0 + (x - 2.5 - x0) * (y1 - y0) / (x1 - x0), abs=0.3)
+
+
+def test_doublings_of_the_training_pairs_stand_at_equal_distances():
+    marks = [(100.0 * 2**i, Mark(0.6, 0.5, 0.7)) for i in range(3)]
+    a, b, c, d = places(learning(marks, (800.0, Mark(0.7, 0.6, 0.8)), "label"))
+    assert (b - a, c - b) == pytest.approx((d - c, d - c), abs=0.2)
