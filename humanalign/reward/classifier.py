@@ -6,10 +6,13 @@ is most probable; here `label="nothate"` is looked up in the model's own id2labe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     AutoModelForSequenceClassification,
     PreTrainedModel,
@@ -18,11 +21,14 @@ from transformers import (
 
 from humanalign.errors import ConfigError, DataError, did_you_mean
 from humanalign.reward.reading import Reader, first_line, load_tokenizer, token_limit
-from humanalign.reward.scoring import check_rows, check_scores, in_batches
+from humanalign.reward.scoring import alike, check_rows, check_scores
+from humanalign.types import content_id
 
 USES = ("logit", "logprob", "prob")
 TEXTS = ("response", "both")
 DEFAULT_MAX_TOKENS = 512
+# What our own fits write beside the weights: which texts the classifier was taught to read.
+ABOUT = "classifier.json"
 
 
 class ClassifierReward:
@@ -50,29 +56,34 @@ class ClassifierReward:
         self.labels = label_names(model)
         self.label_id = _label_id(self.labels, label, use, name)
         self.label = self.labels[self.label_id]
-        # A causal classifier finds its last token by this id, so it must be what we pad with.
-        limit = token_limit(tokenizer, position_count(model))
-        self.reader = Reader.of(tokenizer, min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS))
-        if model.config.pad_token_id is None:
-            model.config.pad_token_id = self.reader.pad_id
+        self.reader = reader_of(model, tokenizer)
         self.model = model.eval().requires_grad_(False)
 
     def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
         """One number per row, from batches of similar length; higher = more of the label."""
+        logits = self.logits(prompts, completions)
+        return check_scores(self._wanted(logits).tolist(), len(completions), self.name)
+
+    def logits(self, prompts: Sequence[str], completions: Sequence[str]) -> Tensor:
+        """The logits of all labels, [rows, labels], on the CPU."""
         check_rows(prompts, completions)
         asked = list(prompts) if self.text == "both" else [None] * len(completions)
         lengths = [len(c) + len(p or "") for p, c in zip(asked, completions, strict=True)]
+        found = torch.zeros(len(lengths), len(self.labels))
+        for rows in alike(lengths, self.batch_size):
+            found[rows] = self._batch([asked[i] for i in rows], [completions[i] for i in rows])
+        return found
 
-        def batch(rows: list[int]) -> list[float]:
-            return self._batch([asked[i] for i in rows], [completions[i] for i in rows])
-
-        return check_scores(in_batches(lengths, self.batch_size, batch), len(lengths), self.name)
+    def identity(self) -> str:
+        """The same for the same weights, tokenizer, label and way of reading."""
+        ways = (self.label, self.use, self.text, self.reader.max_tokens)
+        words = sorted(self.reader.tokenizer.get_vocab().items())
+        return content_id("classifier", weights_id(self.model), ways, words)
 
     @torch.inference_mode()
-    def _batch(self, prompts: list[str | None], completions: list[str]) -> list[float]:
+    def _batch(self, prompts: list[str | None], completions: list[str]) -> Tensor:
         tokens = self.reader.rows(prompts, completions)
-        logits = self.model(**tokens.inputs(self.model.device)).logits
-        return self._wanted(logits.float()).tolist()
+        return self.model(**tokens.inputs(self.model.device)).logits.float().cpu()
 
     def _wanted(self, logits: Tensor) -> Tensor:
         """[B, labels] -> [B]: softmax over labels, or sigmoid where labels are independent."""
@@ -91,11 +102,11 @@ def load_classifier(
     *,
     label: str | None = None,
     use: str = "logit",
-    text: str = "response",
+    text: str | None = None,
     batch_size: int = 32,
     device: str | None = None,
 ) -> ClassifierReward:
-    """Load a classifier from a directory or the hub.
+    """Load a classifier from a directory or the hub; `text` defaults to what it was taught to read.
 
     DataError: nothing there, no tokenizer, or weights without a classification head (transformers
     would fill in a random one, and the reward would be noise).
@@ -117,8 +128,52 @@ def load_classifier(
     if device is not None:
         model = model.to(device)
     return ClassifierReward(
-        model, tokenizer, name=name, label=label, use=use, text=text, batch_size=batch_size
+        model,
+        tokenizer,
+        name=name,
+        label=label,
+        use=use,
+        text=text or _taught(name),
+        batch_size=batch_size,
     )
+
+
+def reader_of(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_tokens: int | None = None
+) -> Reader:
+    """How a classifier reads: `max_tokens` from the end, 512 or what it can take where None.
+
+    A causal classifier finds its last token by the id of the padding, so the two must be one.
+    ConfigError: more tokens than the model has places for.
+    """
+    limit = token_limit(tokenizer, position_count(model))
+    if max_tokens is not None and limit is not None and max_tokens > limit:
+        raise ConfigError(f"max_tokens: the backbone reads at most {limit}, got {max_tokens}")
+    kept = max_tokens or min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
+    reader = Reader.of(tokenizer, kept)
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = reader.pad_id
+    return reader
+
+
+def weights_id(model: nn.Module) -> str:
+    """An id of a model's weights: their names, shapes and bytes."""
+    digest = sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _taught(name: str) -> str:
+    """What a classifier of ours reads; another's reads the response alone."""
+    path = Path(name) / ABOUT
+    if not path.is_file():
+        return "response"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["text"]
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{path}: is damaged; fit the classifier again") from None
 
 
 def label_names(model: PreTrainedModel) -> list[str]:

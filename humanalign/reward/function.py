@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -30,6 +32,16 @@ class FunctionReward:
         check_rows(prompts, completions)
         scores = self.function(list(prompts), list(completions))
         return check_scores(_plain(scores), len(completions), self.name)
+
+    def identity(self) -> str:
+        """The same as long as the file of the function is; what that file reads is not known."""
+        try:
+            file = inspect.getsourcefile(self.function)
+        except TypeError:
+            file = None
+        if file is None:
+            raise ConfigError(f"reward: {self.name} has no source file, so it cannot be cached")
+        return content_id("python", self.name, sha256(Path(file).read_bytes()).hexdigest())
 
 
 def load_function(target: str) -> FunctionReward:

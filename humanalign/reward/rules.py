@@ -7,14 +7,22 @@ that a spec may set: `rule:length?target=60`. Register a rule by adding it to RU
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 
 from humanalign.errors import ConfigError, did_you_mean
 from humanalign.reward.scoring import check_rows
+from humanalign.rows import columns, read_rows
+from humanalign.types import content_id
 
 WORD = re.compile(r"\w+(?:'\w+)*")
+# What may stand around a word that is spelled with signs: "@$$", said the rule.
+AROUND = "\"'`.,;:!?()[]{}<>…“”‘’"
 
 
 def words_of(text: str) -> list[str]:
@@ -29,29 +37,62 @@ def length(prompt: str, completion: str, *, target: int = 50) -> float:
 
 
 def no_repeat(prompt: str, completion: str, *, n: int = 3) -> float:
-    """The share of word n-grams that are distinct: 1 = nothing is said twice."""
+    """The share of word n-grams that are distinct, above 0 to 1: 1 = nothing is said twice."""
     del prompt
     words = words_of(completion)
     grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
     return len(set(grams)) / len(grams) if grams else 1.0
 
 
-def forbidden(prompt: str, completion: str, *, words: str) -> float:
-    """Minus the number of words of the completion found in `words` (comma-separated)."""
+def forbidden(
+    prompt: str, completion: str, *, words: str = "", file: str = "", column: str = "text"
+) -> float:
+    """Minus the number of forbidden words and phrases in the completion: 0 is clean.
+
+    They are in `words` (comma-separated), or one a row in `column` of `file`, or one a line of a
+    .txt. Case does not count; a phrase is found as words in a row.
+    """
     del prompt
-    banned = set(words_of(words))
-    return -float(sum(word in banned for word in words_of(completion)))
+    banned = _banned(words, file, column)
+    said = {False: words_of(completion), True: _signed_words(completion)}
+    return -float(sum(_count(said[signed], terms) for signed, terms in banned.items()))
 
 
 def required(prompt: str, completion: str, *, words: str) -> float:
-    """The share of `words` (comma-separated) that the completion says."""
+    """The share of `words` (comma-separated) that the completion says: 0 to 1."""
     del prompt
     wanted = set(words_of(words))
+    if not wanted:
+        raise ConfigError(f"reward: rule 'required', words: names no word: '{words}'")
     return len(wanted & set(words_of(completion))) / len(wanted)
 
 
+def matches(prompt: str, completion: str, *, pattern: str) -> float:
+    """1 if the regular expression `pattern` is found in the completion, else 0.
+
+    `^` and `$` stand for the ends of the whole completion and `.` for any character, line ends
+    included. A pattern with nested repeats can take very long on a long answer.
+    """
+    del prompt
+    return float(_pattern(pattern).search(completion) is not None)
+
+
+def is_json(prompt: str, completion: str, *, keys: str = "") -> float:
+    """1 if the completion is JSON, else 0; with `keys` (comma-separated) an object that has them.
+
+    Strict JSON: NaN and Infinity, which Python would read, are none.
+    """
+    del prompt
+    try:
+        found = json.loads(completion, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return 0.0
+    wanted = {key.strip() for key in keys.split(",")} - {""}
+    return float(not wanted or (isinstance(found, dict) and wanted <= found.keys()))
+
+
 def on_topic(prompt: str, completion: str) -> float:
-    """The share of the completion's distinct words of four letters or more found in the prompt."""
+    """The share of the answer's distinct words of 4 letters or more that the prompt has: 0 to 1."""
     said = {word for word in words_of(completion) if len(word) >= 4}
     return len(said & set(words_of(prompt))) / len(said) if said else 0.0
 
@@ -69,6 +110,8 @@ RULES: dict[str, Callable[..., float]] = {
     "required": required,
     "on_topic": on_topic,
     "finished": finished,
+    "matches": matches,
+    "is_json": is_json,
 }
 
 
@@ -85,6 +128,13 @@ class RuleReward:
         rule = RULES[self.name]
         pairs = zip(prompts, completions, strict=True)
         return [float(rule(prompt, completion, **self.options)) for prompt, completion in pairs]
+
+    def identity(self) -> str:
+        """The same for the same rule with the same options, as long as its code is the same."""
+        file = str(self.options.get("file", ""))
+        content = sha256(Path(file).read_bytes()).hexdigest() if file else ""
+        code = inspect.getsource(RULES[self.name])
+        return content_id("rule", self.name, dict(self.options), content, code)
 
 
 def rule_reward(name: str, options: Mapping[str, str]) -> RuleReward:
@@ -109,18 +159,74 @@ def rule_reward(name: str, options: Mapping[str, str]) -> RuleReward:
         if parameter.default is inspect.Parameter.empty and key not in options:
             raise ConfigError(f"reward: rule '{name}' needs {key}=...; give rule:{name}?{key}=...")
     typed = {key: _typed(name, known[key], value) for key, value in options.items()}
+    # Tried once, so that a file that is missing or a broken pattern is told before any work.
+    RULES[name]("", "", **typed)
     return RuleReward(name, typed)
 
 
 def _typed(name: str, parameter: inspect.Parameter, value: str) -> int | str:
-    """`value` as the type of the option: a whole number of at least 1, or a list of words."""
-    if isinstance(parameter.default, int):
-        if not value.isdecimal() or int(value) < 1:
-            raise ConfigError(
-                f"reward: rule '{name}', {parameter.name}: expected a whole number of at least 1, "
-                f"got '{value}'"
-            )
-        return int(value)
-    if not words_of(value):
-        raise ConfigError(f"reward: rule '{name}', {parameter.name}: names no word: '{value}'")
-    return value
+    """`value` as the type of the option: a whole number of at least 1, or text."""
+    if not isinstance(parameter.default, int):
+        return value
+    if not value.isdecimal() or int(value) < 1:
+        raise ConfigError(
+            f"reward: rule '{name}', {parameter.name}: expected a whole number of at least 1, "
+            f"got '{value}'"
+        )
+    return int(value)
+
+
+@lru_cache(maxsize=16)
+def _banned(words: str, file: str, column: str) -> dict[bool, dict[str, set[tuple[str, ...]]]]:
+    """Forbidden phrases by their first word, apart for those spelled with signs (True)."""
+    if bool(words) == bool(file):
+        raise ConfigError(
+            "reward: rule 'forbidden' needs words=... or file=..., and only one of the two; "
+            "give rule:forbidden?words=..."
+        )
+    terms = words.split(",") if words else _terms(file, column)
+    found: dict[bool, dict[str, set[tuple[str, ...]]]] = {False: {}, True: {}}
+    for term in terms:
+        plain, signed = words_of(term), _signed_words(term)
+        phrase = tuple(plain if plain == signed else signed)
+        if phrase:
+            found[plain != signed].setdefault(phrase[0], set()).add(phrase)
+    if not found[False] and not found[True]:
+        raise ConfigError(f"reward: rule 'forbidden', words: names no word: '{words or file}'")
+    return found
+
+
+def _terms(file: str, column: str) -> list[str]:
+    rows = read_rows(file)
+    if Path(file).suffix.lower() == ".txt":
+        return [row["prompt"] for row in rows]
+    columns(rows, [column], file)
+    return [str(row[column]) for row in rows]
+
+
+def _signed_words(text: str) -> list[str]:
+    """Words between white space, lower case, without the marks around them: "@$$!" is "@$$"."""
+    return [word for each in text.lower().split() if (word := each.strip(AROUND))]
+
+
+def _count(said: Sequence[str], terms: Mapping[str, set[tuple[str, ...]]]) -> int:
+    """How often phrases of `terms` stand in `said`."""
+    return sum(
+        tuple(said[at : at + len(phrase)]) == phrase
+        for at, word in enumerate(said)
+        for phrase in terms.get(word, ())
+    )
+
+
+@lru_cache(maxsize=16)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, re.DOTALL)
+    except re.error as error:
+        raise ConfigError(
+            f"reward: rule 'matches', pattern: {pattern!r} is no regular expression ({error})"
+        ) from None
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")

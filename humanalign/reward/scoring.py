@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from humanalign.errors import ConfigError, DataError
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A reward that can say which one it is: what else gives the same scores has the same id."""
+
+    def identity(self) -> str:
+        """An id made of everything that a score depends on: weights, settings, code."""
+        ...
+
+
+def identity_of(reward: object) -> str:
+    """The id of a reward. ConfigError: it has none, so that its scores cannot be told apart."""
+    if not isinstance(reward, Identified):
+        raise ConfigError(
+            f"reward: {type(reward).__name__} has no method identity(), so its scores cannot be "
+            "cached; give it one that returns an id of its weights and settings"
+        )
+    return reward.identity()
 
 
 def check_rows(prompts: Sequence[str], completions: Sequence[str]) -> None:
@@ -40,14 +60,19 @@ def in_batches(
 ) -> list[float]:
     """Score rows in batches of similar length, and return the scores in the order of the rows.
 
-    `score` receives row numbers. Sorting by length wastes the least on padding.
+    `score` receives row numbers.
     """
-    if batch_size < 1:
-        raise ConfigError(f"batch_size: must be at least 1, got {batch_size}")
-    order = sorted(range(len(lengths)), key=lambda row: (lengths[row], row))
     scores = [0.0] * len(lengths)
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
+    for rows in alike(lengths, batch_size):
         for row, value in zip(rows, score(rows), strict=True):
             scores[row] = float(value)
     return scores
+
+
+def alike(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Row numbers in batches of similar length, the shortest first: it wastes the least padding."""
+    if batch_size < 1:
+        raise ConfigError(f"batch_size: must be at least 1, got {batch_size}")
+    order = sorted(range(len(lengths)), key=lambda row: (lengths[row], row))
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

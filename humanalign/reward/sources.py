@@ -6,8 +6,10 @@
     rule:length?target=60                          a rule of reward/rules.py
     [{reward: ..., weight: 1.0}, ...]              a weighted sum
     {ensemble: [..., ...], how: min}               several judges of the same thing
+    {cached: ..., file: scores.jsonl}              any of these, asked once for the same words
 
-A bare directory or hub name is read as a run, a saved learned reward or a classifier.
+They nest. A bare directory or hub name is read as a run, a saved learned reward or a classifier;
+a run that was fitted to labels is a classifier too: run:runs/1/reward?label=toxic.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import get_args
 from urllib.parse import parse_qsl
 
 from humanalign.errors import ConfigError, DataError, did_you_mean
+from humanalign.reward.cached import CachedReward
 from humanalign.reward.combine import Ensemble, How, WeightedSum
 from humanalign.reward.function import load_function
 from humanalign.reward.rules import rule_reward
@@ -26,8 +29,8 @@ from humanalign.run import Run
 from humanalign.types import RewardModel
 
 # One place names the format, so that a directory can be recognised without importing torch.
-SAVED = "reward.json"
-UNLABELLED = ("run:", "python:", "rule:")
+SAVED, LABELLED = "reward.json", "classifier.json"
+UNLABELLED = ("python:", "rule:")
 CLASSIFIER_OPTIONS = ("label", "use", "text", "batch_size")
 Spec = str | Mapping | Sequence
 
@@ -38,7 +41,7 @@ class Defaults:
 
     label: str | None = None
     use: str = "logit"
-    text: str = "response"
+    text: str | None = None
     batch_size: int = 32
     device: str | None = None
 
@@ -48,7 +51,7 @@ def resolve(
     *,
     label: str | None = None,
     use: str = "logit",
-    text: str = "response",
+    text: str | None = None,
     batch_size: int = 32,
     device: str | None = None,
 ) -> RewardModel:
@@ -84,30 +87,57 @@ def _weighted(item: object, defaults: Defaults) -> tuple[float, RewardModel]:
 
 
 def _from_mapping(spec: Mapping, defaults: Defaults) -> RewardModel:
-    """{reward: ..., label: ...} or {ensemble: [...], how: ..., c: ...}."""
+    """{reward: ..., options}, {ensemble: [...], how: ..., c: ...} or {cached: ..., file: ...}."""
     if "ensemble" in spec:
         return _ensemble(spec, defaults)
+    if "cached" in spec:
+        return _cached(spec, defaults)
     if "reward" not in spec:
-        raise ConfigError(f"reward: expected the key 'reward' or 'ensemble', got {dict(spec)!r}")
+        raise ConfigError(
+            f"reward: expected the key 'reward', 'ensemble' or 'cached', got {dict(spec)!r}"
+        )
     options = {key: str(value) for key, value in spec.items() if key != "reward"}
-    return _resolve(spec["reward"], _with_options(defaults, options, str(spec["reward"])))
+    inner = spec["reward"]
+    if isinstance(inner, str):
+        return _from_string(inner, defaults, options)
+    return _resolve(inner, _with_options(defaults, options, str(inner)))
 
 
 def _ensemble(spec: Mapping, defaults: Defaults) -> RewardModel:
-    unknown = [key for key in spec if key not in ("ensemble", "how", "c")]
+    _only(spec, ("ensemble", "how", "c"), "an ensemble")
     members, how, c = spec["ensemble"], spec.get("how", "mean"), spec.get("c", 1.0)
-    if unknown:
-        raise ConfigError(f"reward: an ensemble has no key '{unknown[0]}'; known: ensemble, how, c")
     if how not in get_args(How):
         raise ConfigError(f"reward: how: expected {', '.join(get_args(How))}, got {how!r}")
+    if isinstance(c, bool) or not isinstance(c, int | float) or c < 0:
+        raise ConfigError(f"reward: c: expected a number of at least 0, got {c!r}")
     if isinstance(members, str) or not isinstance(members, Sequence) or len(members) < 2:
         raise ConfigError(f"reward: an ensemble needs a list of 2 or more rewards, got {members!r}")
     return Ensemble(tuple(_resolve(member, defaults) for member in members), how, float(c))
 
 
-def _from_string(spec: str, defaults: Defaults) -> RewardModel:
+def _cached(spec: Mapping, defaults: Defaults) -> RewardModel:
+    _only(spec, ("cached", "file"), "a cached reward")
+    file = spec.get("file")
+    if not isinstance(file, str) or not file:
+        raise ConfigError(f"reward: cached: needs the file that keeps the scores, got {file!r}")
+    return CachedReward(_resolve(spec["cached"], defaults), file)
+
+
+def _only(spec: Mapping, known: Sequence[str], what: str) -> None:
+    for key in spec:
+        if key not in known:
+            raise ConfigError(
+                f"reward: {what} has no key '{key}'; known: {', '.join(known)}"
+                f"{did_you_mean(str(key), known)}"
+            )
+
+
+def _from_string(
+    spec: str, defaults: Defaults, more: Mapping[str, str] | None = None
+) -> RewardModel:
+    """A reward named in one string; `more` are options written beside it."""
     target, _, query = spec.partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True))
+    options = {**dict(parse_qsl(query, keep_blank_values=True)), **(more or {})}
     kind, colon, rest = target.partition(":")
     if not colon:
         return _bare(target, options, defaults)
@@ -129,13 +159,20 @@ def _bare(target: str, options: Mapping[str, str], defaults: Defaults) -> Reward
 
 
 def _run(target: str, options: Mapping[str, str], defaults: Defaults) -> RewardModel:
+    _with_options(defaults, options, target)
+    folder = Path(target)
+    if not (folder / SAVED).is_file():
+        folder = Run.parent(target, stage="reward").path / "model"
+    if not (folder / SAVED).is_file() and (folder / LABELLED).is_file():
+        return _hf(str(folder), options, defaults)
     # torch is imported only where a model is wanted: rules and functions work without it.
     from humanalign.reward.model import LearnedReward
 
     settings = _with_options(defaults, options, target, known=("batch_size",))
-    folder = Path(target)
-    if not (folder / SAVED).is_file():
-        folder = Run.parent(target, stage="reward").path / "model"
+    if defaults.label is not None:
+        raise ConfigError(
+            f"label: '{target}' has no labels, got label='{defaults.label}'; leave label out"
+        )
     return LearnedReward.load(folder, device=settings.device, batch_size=settings.batch_size)
 
 

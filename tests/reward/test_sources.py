@@ -72,7 +72,13 @@ def test_prompts_and_completions_must_match(reward_file):
         ({"ensemble": ["rule:length"] * 2, "how": "max"}, ConfigError, "got 'max'"),
         ({"ensemble": ["rule:length"] * 2, "hw": "min"}, ConfigError, "no key 'hw'"),
         ("run:x?batch_size=none", ConfigError, "got 'none'"),
-        ("run:x?use=prob", ConfigError, "no option 'use'"),
+        ("run:x?usage=prob", ConfigError, "no option 'usage'.*did you mean 'use'"),
+        ({"ensemble": ["rule:length"] * 2, "c": "big"}, ConfigError, "c: expected a number"),
+        ({"cached": "rule:length"}, ConfigError, "needs the file that keeps the scores"),
+        ({"cached": "rule:length", "fil": "x"}, ConfigError, "did you mean 'file'"),
+        ({"reward": "rule:length", "tarket": 3}, ConfigError, "did you mean 'target'"),
+        ("rule:matches?pattern=(", ConfigError, "is no regular expression"),
+        ("rule:forbidden?file=/no/such.txt", DataError, "no such file"),
     ],
 )
 def test_a_spec_that_names_nothing_usable_is_refused(spec, error, said):
@@ -83,6 +89,30 @@ def test_a_spec_that_names_nothing_usable_is_refused(spec, error, said):
 def test_a_label_for_a_reward_without_labels_is_refused_rather_than_ignored():
     with pytest.raises(ConfigError, match="has no labels, got label='nothate'"):
         resolve("rule:length", label="nothate")
+
+
+def test_a_learned_reward_has_no_labels_and_says_so(encoder, tmp_path):
+    LearnedReward.start(encoder).save(tmp_path)
+    with pytest.raises(ConfigError, match="has no labels, got label='toxic'"):
+        resolve(f"run:{tmp_path}", label="toxic")
+    with pytest.raises(ConfigError, match="no option 'use'; known: batch_size"):
+        resolve(f"run:{tmp_path}?use=prob")
+
+
+def test_options_beside_a_reward_are_those_behind_its_question_mark():
+    beside = resolve({"reward": "rule:length", "target": 2})
+    assert beside == resolve("rule:length?target=2")
+
+
+def test_sums_and_ensembles_nest(tmp_path):
+    # the sum gives 2 * 1 + 5 = 7, the other member 1: mean 4, standard deviation 3
+    total = [
+        {"reward": f"python:{FUNCTIONS}:one", "weight": 2},
+        {"reward": f"python:{FUNCTIONS}:five"},
+    ]
+    wary = {"ensemble": [total, f"python:{FUNCTIONS}:one"], "how": "pessimistic", "c": 1}
+    kept = {"cached": wary, "file": str(tmp_path / "scores.jsonl")}
+    assert resolve([{**kept, "weight": 10}]).score(["p"], ["c"]) == [10.0]
 
 
 def test_a_list_is_the_weighted_sum_of_its_parts(reward_file):
