@@ -41,6 +41,15 @@ class TokenRows:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """One row's token ids, and where the response's segment starts; two: it has a prompt."""
+
+    ids: list[int]
+    start: int
+    two: bool
+
+
+@dataclass(frozen=True)
 class Reader:
     """A tokenizer with the special tokens that it puts before, between and after two texts."""
 
@@ -75,16 +84,28 @@ class Reader:
         return len(self.before) + len(self.between) + len(self.after)
 
     def ids(self, prompt: str | None, response: str) -> tuple[list[int], int]:
-        """Token ids of one row, and where the response's segment starts (None: no prompt)."""
-        if prompt is None:
-            kept = self._plain(response)[-(self.max_tokens - self.frame_size) :]
-            return [*self.before, *kept, *self.after] or [self.pad_id], 0
+        """Token ids of one row, and where the response's segment starts."""
+        row = self.encode([prompt], [response])[0]
+        return row.ids, row.start
+
+    def encode(self, prompts: Sequence[str | None], responses: Sequence[str]) -> list[Encoded]:
+        """The rows without padding; each distinct text is tokenised once, all in one call."""
+        texts = list(dict.fromkeys(text for text in (*prompts, *responses) if text is not None))
+        known = dict(zip(texts, self._plain(texts), strict=True))
+        return [
+            self._row(None if p is None else known[p], known[r])
+            for p, r in zip(prompts, responses, strict=True)
+        ]
+
+    def _row(self, prompt: list[int] | None, response: list[int]) -> Encoded:
         room = self.max_tokens - self.frame_size
-        said = self._plain(response)[-room:]
+        said = response[-room:]
+        if prompt is None:
+            return Encoded([*self.before, *said, *self.after] or [self.pad_id], 0, two=False)
         room -= len(said)
-        asked = self._plain(prompt)[-room:] if room else []
+        asked = prompt[-room:] if room else []
         head = [*self.before, *asked, *self.between]
-        return [*head, *said, *self.after] or [self.pad_id], len(head)
+        return Encoded([*head, *said, *self.after] or [self.pad_id], len(head), two=True)
 
     @property
     def pad_id(self) -> int:
@@ -96,22 +117,27 @@ class Reader:
 
     def rows(self, prompts: Sequence[str | None], responses: Sequence[str]) -> TokenRows:
         """Encode and right-pad a batch."""
-        encoded = [self.ids(p, r) for p, r in zip(prompts, responses, strict=True)]
-        width = max(len(ids) for ids, _ in encoded)
-        ids = torch.tensor([row + [self.pad_id] * (width - len(row)) for row, _ in encoded])
+        return self.pad(self.encode(prompts, responses))
+
+    def pad(self, encoded: Sequence[Encoded]) -> TokenRows:
+        """Right-pad encoded rows to the longest of them."""
+        width = max(len(row.ids) for row in encoded)
+        ids = torch.tensor([row.ids + [self.pad_id] * (width - len(row.ids)) for row in encoded])
         places = torch.arange(width)
-        lengths = torch.tensor([len(row) for row, _ in encoded])
-        starts = torch.tensor([start for _, start in encoded])
+        lengths = torch.tensor([len(row.ids) for row in encoded])
+        starts = torch.tensor([row.start for row in encoded])
         mask = places < lengths[:, None]
-        two_texts = torch.tensor([prompt is not None for prompt in prompts])
         if "token_type_ids" not in self.tokenizer.model_input_names:
             return TokenRows(ids, mask, None)
+        two_texts = torch.tensor([row.two for row in encoded])
         segments = (places >= starts[:, None]) & mask & two_texts[:, None]
         return TokenRows(ids, mask, segments.long())
 
-    def _plain(self, text: str) -> list[int]:
+    def _plain(self, texts: list[str]) -> list[list[int]]:
         # verbose=False: a text longer than the model is expected here, and cut by us.
-        return self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        if not texts:
+            return []
+        return self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:

@@ -45,3 +45,24 @@ def test_a_row_without_a_single_token_still_has_one(causal):
 def test_a_limit_with_no_room_for_words_is_refused():
     with pytest.raises(ConfigError, match="at least 5 for this tokenizer, got 4"):
         Reader.of(bert_tokenizer(), 4)
+
+
+def test_every_distinct_text_is_tokenised_once(monkeypatch):
+    reader = Reader.of(bert_tokenizer(), 20)
+    seen = []
+    plain = Reader._plain
+    monkeypatch.setattr(
+        Reader, "_plain", lambda self, texts: seen.extend(texts) or plain(self, texts)
+    )
+    rows = reader.encode(["w1", "w1", None], ["w2", "w3", "w2"])
+    assert sorted(seen) == ["w1", "w2", "w3"]
+    assert [len(row.ids) for row in rows] == [5, 5, 3]
+
+
+def test_a_row_encoded_before_is_padded_as_one_encoded_now():
+    reader = Reader.of(bert_tokenizer(), 20)
+    prompts, said = ["w1 w2", None, ""], ["w3", "w4 w5", ""]
+    early = [reader.encode([p], [r])[0] for p, r in zip(prompts, said, strict=True)]
+    kept, now = reader.pad(early), reader.rows(prompts, said)
+    for name in ("ids", "mask", "segments"):
+        assert getattr(kept, name).tolist() == getattr(now, name).tolist()
