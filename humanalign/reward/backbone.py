@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -20,19 +20,18 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
-from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+)
 
-from humanalign.errors import ConfigError, DataError
+from humanalign.errors import DataError
 from humanalign.heads import ScalarHead
 from humanalign.hub import base_of_adapter
-from humanalign.models import Lora
 from humanalign.reward.classifier import position_count
-from humanalign.reward.native import Native, load_native, start
+from humanalign.reward.native import T5_FAMILY, Native, check_ends, load_native, start, two_way
 from humanalign.reward.reading import TokenRows, first_line
 
 Pooling = Literal["native", "mean", "cls", "last"]
-# A saved T5 encoder no longer says that it came from an encoder-decoder.
-T5_FAMILY = ("t5", "mt5", "umt5")
 
 
 class Backbone(nn.Module):
@@ -47,53 +46,17 @@ class Backbone(nn.Module):
         # The longest input, in tokens; None where positions are relative.
         self.positions = position_count(model)
         # True where the vector is the state of the last token, as a value model needs it.
-        native = pooling == "native" and usual_pooling(model.config) == "last"
-        self.causal = native or pooling == "last"
+        self.causal = pooling in ("native", "last") and not two_way(model.config)
 
     def forward(self, tokens: TokenRows) -> Tensor:
         """[B, T] tokens -> [B, D]."""
         device = next(self.model.parameters()).device
+        if self.pooling == "native":
+            check_ends(self.model.config, tokens.ids)
         output = self.model(**tokens.inputs(device))
         if self.pooling == "native":
             return output.logits
         return pool(output.last_hidden_state, tokens.mask.to(device), self.pooling)
-
-    def adapt(self, lora: Lora) -> None:
-        """Train low-rank adapters, and new layers whole, in place of the weights until `merge`."""
-        alpha = 2 * lora.rank if lora.alpha is None else lora.alpha
-        new = {name.rpartition(".")[0] for name in self.fresh}
-        config = LoraConfig(
-            r=lora.rank,
-            lora_alpha=alpha,  # type: ignore[arg-type]  (floats scale as well)
-            lora_dropout=lora.dropout,
-            target_modules=list(lora.targets) or "all-linear",
-            exclude_modules=sorted(new) or None,
-        )
-        self.model = get_peft_model(self.model, config).eval()
-        for name, parameter in self.model.get_base_model().named_parameters():
-            if name in self.fresh:
-                parameter.requires_grad_(True)
-
-    def merge(self) -> None:
-        """Fold the adapters into the weights; nothing to do where there are none."""
-        if isinstance(self.model, PeftModel):
-            self.model = self.model.merge_and_unload()
-
-    def freeze(self, layers: int) -> None:
-        """Stop training the embeddings and the lowest `layers` layers. 0 leaves all trainable."""
-        if layers == 0:
-            return
-        blocks = block_names(self.model)
-        if not 0 < layers <= len(blocks):
-            raise ConfigError(
-                f"freeze_layers: the backbone has {len(blocks)} layers, got {layers}; give 0 to all"
-            )
-        self.model.get_input_embeddings().requires_grad_(False)
-        for name, parameter in self.model.named_parameters():
-            if "embed" in name.lower():
-                parameter.requires_grad_(False)
-        for block in blocks[:layers]:
-            self.model.get_submodule(block).requires_grad_(False)
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
@@ -105,14 +68,6 @@ def pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
         return hidden[torch.arange(len(hidden), device=hidden.device), last]
     weights = mask.to(hidden.dtype)[..., None]
     return (hidden * weights).sum(1) / weights.sum(1)
-
-
-def block_names(model: nn.Module) -> list[str]:
-    """The places of the model's blocks, lowest first; an encoder's stand before its decoder's."""
-    stacks = [name for name, module in model.named_modules() if isinstance(module, nn.ModuleList)]
-    outer = [n for n in stacks if not any(n.startswith(f"{other}.") for other in stacks)]
-    sizes = {name: len(list(model.get_submodule(name).children())) for name in outer}
-    return [f"{name}.{i}" for name, size in sizes.items() for i in range(size)]
 
 
 def load_backbone(
@@ -147,9 +102,16 @@ def load_backbone(
 
 
 def usual_pooling(config: PreTrainedConfig) -> Pooling:
-    """Mean where every token sees every other, last where only the last has seen them all."""
-    two_way = config.is_encoder_decoder or config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    return "mean" if two_way or config.model_type in T5_FAMILY else "last"
+    """The architecture's own head, so that the saved reward is an ordinary classifier.
+
+    A T5 encoder gives its mean: the own head of T5 would read everything twice, in its decoder.
+    Where there is no head of its own: mean if every token sees every other, else the last.
+    """
+    if config.model_type in T5_FAMILY:
+        return "mean"
+    if config.model_type in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+        return "native"
+    return "mean" if two_way(config) else "last"
 
 
 def save_backbone(backbone: Backbone, head: ScalarHead, path: Path) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from humanalign.intervals import mean_interval
@@ -87,7 +86,9 @@ def fit_reward(
         )
         if points:
             points.append(_point(1.0, train, reward.accuracy))
-        card = reward_card(reward, train, test, judged=judged, curve=points, seed=seed)
+        card = reward_card(
+            reward, train, test, judged=judged, curve=points, backbone=backbone, seed=seed
+        )
         reward.save(run.path / "model")
         run.finish(_summary(reward, train, steps, spent) | {"card": card})
     return reward
@@ -170,7 +171,7 @@ def _fitted(
     if recipe.patience:
         aside, learned = share_of(train, recipe.validation)
     groups = group_by_prompt(learned)
-    _choose_trainable(reward, recipe, seed)
+    reward.adapt(recipe.lora, freeze_layers=recipe.freeze_layers, seed=seed)
     steps = learn(
         reward,
         groups,
@@ -185,19 +186,8 @@ def _fitted(
         keep=keep,
         progress=progress,
     )
-    reward.backbone.merge()
-    reward.requires_grad_(False)
-    reward.standardise(*_texts(groups))
+    reward.settle(*_texts(groups))
     return reward, steps
-
-
-def _choose_trainable(reward: LearnedReward, recipe: Recipe, seed: int) -> None:
-    if recipe.lora is None or recipe.lora.rank == 0:
-        reward.backbone.freeze(recipe.freeze_layers)
-        return
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        reward.backbone.adapt(recipe.lora)
 
 
 def _texts(groups: Sequence[Group]) -> tuple[list[str], list[str]]:
@@ -217,8 +207,8 @@ def _plain(recipe: Recipe) -> dict:
 
 def _record(run: Run | None, train: Pairs, test: Pairs) -> None:
     if run:
-        run.record("pairs.train", [asdict(pair) for pair in train])
-        run.record("pairs.test", [asdict(pair) for pair in test])
+        run.record("pairs.train", [pair.as_row() for pair in train])
+        run.record("pairs.test", [pair.as_row() for pair in test])
 
 
 def _summary(reward: LearnedReward, train: Pairs, steps: int, seconds: float) -> dict:

@@ -15,23 +15,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.heads import ScalarHead
 from humanalign.hub import locate
-from humanalign.models import default_device
+from humanalign.models import Lora, default_device
 from humanalign.reward.backbone import Backbone, Pooling, load_backbone, save_backbone
+from humanalign.reward.native import agree_on_marks
 from humanalign.reward.reading import Reader, TokenRows, load_tokenizer, token_limit
 from humanalign.reward.scoring import check_rows, check_scores, in_batches
+from humanalign.reward.trainable import choose_trainable, merged
 from humanalign.reward.trust.shift import Familiar
 from humanalign.rows import write_bytes
 from humanalign.types import EvalResult
 
-HEAD = "head.safetensors"
+HEAD, FAMILIAR = "head.safetensors", "familiar.safetensors"
 FORMAT = "humanalign-reward-2"
 DEFAULT_MAX_TOKENS = 192
+# Fewer texts than this say nothing of what is usual.
+FEWEST_FAMILIAR = 10
 
 
 @dataclass(frozen=True)
@@ -80,14 +85,35 @@ class LearnedReward(nn.Module):
         if max_tokens is not None and limit is not None and max_tokens > limit:
             raise ConfigError(f"max_tokens: {name} reads at most {limit} tokens, got {max_tokens}")
         kept = max_tokens or min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
+        if backbone.pooling == "native":
+            agree_on_marks(backbone.model.config, tokenizer)
         reward = cls(backbone, head, Reader.of(tokenizer, kept))
         return reward.eval().to(device or default_device())
 
     @property
     def new(self) -> frozenset[str]:
         """The names of the parameters that no pretraining has seen: the head, and its pooler."""
-        inside = {f"backbone.model.{name}" for name in self.backbone.fresh}
-        return frozenset(inside | {f"head.{name}" for name, _ in self.head.named_parameters()})
+        # An adapter puts its own names before those of the model.
+        ends = tuple(f".{name}" for name in self.backbone.fresh)
+        names = (name for name, _ in self.named_parameters())
+        return frozenset(n for n in names if n.startswith("head.") or (ends and n.endswith(ends)))
+
+    def adapt(self, lora: Lora | None = None, *, freeze_layers: int = 0, seed: int = 0) -> None:
+        """Choose what learns: everything above the frozen layers, or adapters and what is new."""
+        backbone = self.backbone
+        assert not isinstance(backbone.model, PeftModel)
+        backbone.model = choose_trainable(
+            backbone.model, freeze_layers=freeze_layers, lora=lora, fresh=backbone.fresh, seed=seed
+        )
+
+    def settle(self, prompts: Sequence[str], completions: Sequence[str]) -> None:
+        """End a fit on these texts: adapters merged, scores standardised, what is familiar kept."""
+        self.backbone.model = merged(self.backbone.model)
+        self.requires_grad_(False)
+        self.standardise(prompts, completions)
+        if len(prompts) >= FEWEST_FAMILIAR:
+            features = self.features(prompts, completions)
+            self.familiar = Familiar.of(features.cpu().numpy(), self.score(prompts, completions))
 
     def forward(self, tokens: TokenRows) -> Tensor:
         """Raw scores [B], with gradients."""
@@ -121,7 +147,12 @@ class LearnedReward(nn.Module):
     def features(self, prompts: Sequence[str], completions: Sequence[str]) -> Tensor:
         """What the head sees, [B, D]: for a user's own head on top of the pooled model."""
         check_rows(prompts, completions)
-        return self.backbone(self.reader.rows(prompts, completions))
+        found = [
+            self.backbone(self.reader.rows(prompts[i : i + size], completions[i : i + size]))
+            for size in [self.batch_size]
+            for i in range(0, len(prompts), size)
+        ]
+        return torch.cat(found)
 
     def standardise(self, prompts: Sequence[str], completions: Sequence[str]) -> None:
         """Rescale so that these completions score mean 0 and standard deviation 1.
@@ -160,6 +191,8 @@ class LearnedReward(nn.Module):
         bias = torch.full((1,), -self._shift) if bias is None else bias
         head = {"linear.weight": self.head.linear.weight, "linear.bias": bias}
         save_file({n: t.detach().contiguous().cpu() for n, t in head.items()}, path / HEAD)
+        if self.familiar is not None:
+            self.familiar.save(path / FAMILIAR)
         about = {
             "format": FORMAT,
             "pooling": self.backbone.pooling,
@@ -182,6 +215,8 @@ class LearnedReward(nn.Module):
         )
         if not reward.backbone.slot:
             reward.head.load_state_dict(load_file(path / HEAD))
+        if (path / FAMILIAR).is_file():
+            reward.familiar = Familiar.load(path / FAMILIAR)
         reward.scale = Scale(**about["scale"])
         reward.batch_size = batch_size
         return reward

@@ -12,12 +12,20 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
-from torch import nn
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from torch import Tensor, nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from humanalign.errors import DataError
 
 LABEL = "reward"
+# A saved T5 encoder no longer says that it came from an encoder-decoder.
+T5_FAMILY = ("t5", "mt5", "umt5")
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,37 @@ def start(head: nn.Linear) -> None:
     nn.init.normal_(head.weight, std=(head.in_features + 1) ** -0.5)
     if head.bias is not None:
         nn.init.zeros_(head.bias)
+
+
+def agree_on_marks(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Let the model look for the tokenizer's padding and EOS.
+
+    A causal classifier finds its last token by the padding after it, T5 and BART by the EOS.
+    """
+    if config.is_encoder_decoder:
+        config.eos_token_id = tokenizer.eos_token_id
+    elif not two_way(config):
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        config.pad_token_id = tokenizer.pad_token_id
+
+
+def check_ends(config: PreTrainedConfig, ids: Tensor) -> None:
+    """DataError unless all rows of `ids` [B, T] hold as many EOS: T5 and BART read the last."""
+    if not config.is_encoder_decoder:
+        return
+    ends = (ids == config.eos_token_id).sum(1)
+    if len(ends.unique()) > 1:
+        raise DataError(
+            "reward: a text holds the end-of-text token (</s>) itself, which an encoder-decoder's "
+            "own head cannot read; take it out, or use pooling=mean"
+        )
+
+
+def two_way(config: PreTrainedConfig) -> bool:
+    """True where a token sees those that come after it."""
+    masked = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    return config.is_encoder_decoder or masked or config.model_type in T5_FAMILY
 
 
 def _inside(names: Collection[str], model: nn.Module) -> frozenset[str]:

@@ -8,14 +8,15 @@ embeddings slowest. What is new, the head, learns at `head_lr` times `lr`.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 from torch import nn
 
 from humanalign.errors import ConfigError, did_you_mean
 from humanalign.models import Lora
-from humanalign.reward.backbone import Pooling, block_names
+from humanalign.reward.backbone import Pooling
+from humanalign.reward.trainable import block_names
 from humanalign.train import Trainer
 
 Schedule = Literal["constant", "linear", "cosine"]
@@ -108,6 +109,12 @@ def rates(model: nn.Module, recipe: Recipe, heads: Collection[str] = ()) -> dict
         if name in heads:
             found[name] = recipe.lr * recipe.head_lr
     return found
+
+
+def settings_of(recipe: Recipe) -> dict:
+    """The recipe as YAML can write it, for the config of a run."""
+    lora = asdict(recipe.lora or Lora(rank=0))
+    return asdict(recipe) | {"lora": lora | {"targets": list(lora["targets"])}}
 
 
 def _require(ok: bool, key: str, wanted: str, value: object) -> None:

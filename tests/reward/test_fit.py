@@ -61,7 +61,9 @@ def fitted(encoder) -> LearnedReward:
 @pytest.mark.slow
 def test_the_utilities_that_made_the_judgements_come_back(calm_encoder):
     reward = fit_reward(
-        calm_encoder, simulated_pairs(600, seed=2), recipe=Recipe(lr=1e-2, epochs=4, batch=16)
+        calm_encoder,
+        simulated_pairs(600, seed=2),
+        recipe=Recipe(lr=1e-2, epochs=4, batch=16, pooling="mean"),
     )
     unseen = texts(random.Random(9), 300)
     scores = reward.score(["w1 w2 w3"] * 300, unseen)
@@ -70,7 +72,9 @@ def test_the_utilities_that_made_the_judgements_come_back(calm_encoder):
 
 def test_a_separable_signal_is_learned_with_the_interval_above_chance(calm_encoder):
     pairs = simulated_pairs(120, seed=3, noise=False)
-    reward = fit_reward(calm_encoder, pairs, recipe=Recipe(lr=1e-2, epochs=3, batch=16))
+    reward = fit_reward(
+        calm_encoder, pairs, recipe=Recipe(lr=1e-2, epochs=3, batch=16, pooling="mean")
+    )
     assert reward.accuracy.ci_low > 0.7
     assert reward.accuracy.ci_low < reward.accuracy.value < reward.accuracy.ci_high
 
@@ -86,9 +90,14 @@ def test_the_order_of_the_pairs_changes_nothing(encoder, fitted):
 def test_flipped_labels_mirror_the_accuracy(calm_encoder):
     train = simulated_pairs(60, seed=5, noise=False)
     held_out = [p for p in simulated_pairs(60, seed=6) if p.prompt not in {t.prompt for t in train}]
-    right = fit_reward(calm_encoder, train, held_out, recipe=Recipe(lr=1e-2, epochs=1, batch=8))
+    right = fit_reward(
+        calm_encoder, train, held_out, recipe=Recipe(lr=1e-2, epochs=1, batch=8, pooling="mean")
+    )
     wrong = fit_reward(
-        calm_encoder, flipped(train), held_out, recipe=Recipe(lr=1e-2, epochs=1, batch=8)
+        calm_encoder,
+        flipped(train),
+        held_out,
+        recipe=Recipe(lr=1e-2, epochs=1, batch=8, pooling="mean"),
     )
     assert right.accuracy.ci_low > 0.5
     assert wrong.accuracy.ci_low < 1 - right.accuracy.value < wrong.accuracy.ci_high
@@ -182,9 +191,11 @@ def test_the_same_path_gives_back_the_finished_reward(encoder, tmp_path):
 
 
 def test_frozen_layers_keep_their_weights_and_the_rest_is_learned(encoder):
-    start = LearnedReward.start(encoder).backbone.model.state_dict()
+    start = LearnedReward.start(encoder, pooling="mean").backbone.model.state_dict()
     reward = fit_reward(
-        encoder, simulated_pairs(20, seed=3), recipe=Recipe(lr=3e-3, epochs=2, freeze_layers=1)
+        encoder,
+        simulated_pairs(20, seed=3),
+        recipe=Recipe(lr=3e-3, epochs=2, freeze_layers=1, pooling="mean"),
     )
     same = {
         name
@@ -207,7 +218,7 @@ def test_a_lora_fit_is_saved_as_an_ordinary_model(encoder, tmp_path):
         reward.score(["w1"] * 20, answers), abs=1e-4
     )
     base = LearnedReward.start(encoder).backbone.model.state_dict()
-    attention = "encoder.layer.0.attention.self.query.weight"
+    attention = "bert.encoder.layer.0.attention.self.query.weight"
     moved = reward.backbone.model.state_dict()[attention] - base[attention]
     assert torch.linalg.matrix_rank(moved, atol=1e-4) == 4
 

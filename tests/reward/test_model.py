@@ -2,22 +2,23 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer, T5EncoderModel
 
 from humanalign.errors import ConfigError, DataError
-from humanalign.reward.backbone import pool
+from humanalign.reward.backbone import Pooling, pool
 from humanalign.reward.model import LearnedReward
 
 PROMPTS = ["w1 w2 w3", "you are", "", "w8 w9 w1 w2 w3 w4"]
 TEXTS = ["good", "rude w5 w6 w7 !", "w1 w1", "fine w2"]
-FAMILIES = ["encoder", "t5", "causal"]
+FAMILIES = {"encoder": "mean", "t5": "mean", "causal": "last"}
 CLOSE = 1e-5
 
 
-def with_random_head(path: str) -> LearnedReward:
-    reward = LearnedReward.start(path)
+def with_random_head(path: str, pooling: Pooling) -> LearnedReward:
+    reward = LearnedReward.start(path, pooling=pooling)
     torch.manual_seed(5)
     torch.nn.init.normal_(reward.head.linear.weight)
     return reward
@@ -25,7 +26,7 @@ def with_random_head(path: str) -> LearnedReward:
 
 @pytest.fixture(params=FAMILIES)
 def reward(request) -> LearnedReward:
-    return with_random_head(request.getfixturevalue(request.param))
+    return with_random_head(request.getfixturevalue(request.param), FAMILIES[request.param])
 
 
 def test_pooling_reads_real_tokens_only():
@@ -41,7 +42,7 @@ def test_pooling_reads_real_tokens_only():
 )
 def test_a_score_is_the_head_over_what_transformers_computes(request, family, loader):
     path = request.getfixturevalue(family)
-    reward = with_random_head(path)
+    reward = with_random_head(path, FAMILIES[family])
     model, words = loader.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
     inputs = words(PROMPTS[0], TEXTS[0], return_tensors="pt")
     with torch.no_grad():
@@ -87,6 +88,26 @@ def test_a_reward_with_nothing_to_say_cannot_be_standardised(encoder):
 def test_features_under_the_head_are_the_raw_score(reward):
     expected = reward.head(reward.features(PROMPTS, TEXTS)[:, None])[:, 0].tolist()
     assert reward.raw_scores(PROMPTS, TEXTS) == pytest.approx(expected, abs=CLOSE)
+
+
+def test_standardising_keeps_the_raw_scores_and_may_be_done_again(reward):
+    raw = reward.raw_scores(PROMPTS, TEXTS)
+    for _ in range(2):
+        reward.standardise(PROMPTS[:3], TEXTS[:3])
+        assert reward.raw_scores(PROMPTS, TEXTS) == pytest.approx(raw, abs=CLOSE)
+    mean, std = np.mean(raw[:3]), np.std(raw[:3])
+    assert (reward.scale.mean, reward.scale.std) == pytest.approx((mean, std), abs=CLOSE)
+
+
+def test_gradients_flow_through_raw_scores_whatever_the_scale(reward):
+    rows = reward.reader.rows(PROMPTS, TEXTS)
+    before = reward(rows).detach()
+    reward.rescale(0.5, 4.0)
+    after = reward(rows)
+    torch.testing.assert_close(after, before, rtol=0, atol=CLOSE)
+    after.sum().backward()
+    # raw = mean + 4 head(...): each row passes 4 to the bias.
+    assert reward.head.linear.bias.grad.item() == pytest.approx(16.0)
 
 
 def test_more_tokens_than_the_backbone_reads_are_refused(encoder):
