@@ -158,7 +158,7 @@ def split_words(
         word = left.pop(0)
         if word.startswith("--"):
             overrides.append(_option(word, left, known))
-        elif "=" in word:
+        elif "=" in word and not _names_something(word):
             overrides.append(word)
         else:
             rest.append(word)
@@ -166,6 +166,11 @@ def split_words(
     if len(rest) > 1 or (rest and not _is_yaml(rest[0])):
         raise ConfigError(f"expected CONFIG.yaml or key=value, got {rest[-1]!r}")
     return named, rest[0] if rest else None, overrides
+
+
+def _names_something(word: str) -> bool:
+    """True for run:DIR?label=toxic and the like: no key has a colon, a slash or a question mark."""
+    return bool(set(word.partition("=")[0]) & set(":/?"))
 
 
 def _option(word: str, left: list[str], known: Mapping[str, object]) -> str:
@@ -190,15 +195,28 @@ def show(result: Mapping[str, Any], indent: str = "") -> None:
             low, high = value["ci_low"], value["ci_high"]
             interval = f" [{low:.3f}, {high:.3f}]" if low is not None else ""
             print(f"{indent}{key}: {_number(value['value'])}{interval} n={value['n']}")
+        elif key == "card" and isinstance(value, Mapping):
+            _show_card(value, indent)
         elif isinstance(value, Mapping):
             print(f"{indent}{key}:")
             show(value, indent + "  ")
+        elif isinstance(value, list) and value and isinstance(value[0], str):
+            print("\n".join([f"{indent}{key}:", *(f"{indent}  {line}" for line in value)]))
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             print(f"{indent}{key}:")
             for row in value:
                 print(f"{indent}  " + "  ".join(f"{k}={_brief(v)}" for k, v in row.items()))
         else:
             print(f"{indent}{key}: {_number(value)}")
+
+
+def _show_card(card: Mapping[str, Any], indent: str) -> None:
+    """A reward card in its few sentences; the report has its numbers."""
+    from humanalign.evaluate.reward_card import told_card  # its numbers need numpy
+
+    told = told_card(card)
+    for sentence in (*told.verdict, *(f"! {warning}" for warning in told.warnings)) if told else ():
+        print(f"{indent}{sentence}")
 
 
 def _brief(value: object) -> str:

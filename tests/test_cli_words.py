@@ -35,6 +35,11 @@ def test_a_dash_stands_for_the_underscore_of_a_key():
     assert split_words(words, "", KNOWN)[2] == ["max_tokens=64", "kl.coef=0.2"]
 
 
+@pytest.mark.parametrize("spec", ["rule:length?target=3", "runs/toxic?label=a=b", "hf:x?label=y"])
+def test_a_reward_with_options_of_its_own_is_a_name_and_no_key(spec):
+    assert split_words([spec, "lr=1"], "RUN", KNOWN) == (spec, None, ["lr=1"])
+
+
 def test_a_negative_number_is_a_value():
     assert split_words(["--lr", "-1"], "", KNOWN)[2] == ["lr=-1"]
 

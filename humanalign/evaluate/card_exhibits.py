@@ -138,9 +138,10 @@ def labelers(card: Mapping) -> Exhibit | None:
         "reward": told.get("reward"),
         "others": told.get("each_other"),
     }
+    most = {"id": "The most that this allows a reward", "reward": told.get("ceiling")}
     found = [
         row
-        for row in [everyone, *rows_of(told.get("rows"))]
+        for row in [everyone, most, *rows_of(told.get("rows"))]
         if whole(row.get("reward")) or whole(row.get("others"))
     ]
     sides = ("others", "reward")
@@ -151,8 +152,9 @@ def labelers(card: Mapping) -> Exhibit | None:
     kinds = {"others": "before", "reward": "after"}
     return Exhibit(
         "Labelers, the reward, and each other",
-        "How often a labeler agrees with the others, and with the reward. The reward cannot "
-        "honestly agree far more than they do among themselves.",
+        "How often a labeler agrees with the others, and with the reward. A reward that learned "
+        "from many may agree more often than one of them does; above the most that their own "
+        "agreement allows, it has seen their answers.",
         ("With other labelers", "With the reward"),
         tuple(
             Line(
@@ -257,6 +259,7 @@ def rest(card: Mapping) -> Exhibit | None:
         ("same_prompts", "Held-out prompts that stand in the training pairs too"),
         ("near_prompts", "Held-out prompts nearly the same as one of training"),
         ("same_answers", "Held-out answers that stand in the training pairs too"),
+        ("contradictions", "Training pairs that are judged both ways"),
     ):
         if is_number(leaks.get(key)):
             lines.append(Line(name, (number(leaks[key]),)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from humanalign.evaluate.charts import Curve, curve, number
 from humanalign.evaluate.results import is_number, with_interval, within
-from humanalign.evaluate.reward_card import Card, told_card
+from humanalign.evaluate.reward_card import Card, told_summary
 from humanalign.evaluate.stages import StageRun
 
 # metric -> its name for a reader, and what to look for in it
@@ -85,7 +85,7 @@ def chapter(run: StageRun) -> Chapter:
             for row in (labelers if isinstance(labelers, list) else ())
             if isinstance(row, Mapping)
         ),
-        card=told_card(run.summary.get("card")) if run.stage == "reward" else None,
+        card=told_summary(run.summary) if run.stage == "reward" else None,
     )
 
 
@@ -116,8 +116,13 @@ def _reward(s: Mapping) -> tuple[str, ...]:
         "one number, and learned to give the preferred answer the higher one by the loss "
         "−log σ(r(chosen) − r(rejected))."
     )
+    if within(s, "auroc"):
+        return (
+            "The reward learned from texts with labels, one vote or many on each: it reads a text "
+            "and gives every label a number. One of them, chosen by its name, is the reward.",
+        )
     if within(s, "card"):
-        return (purpose,)  # its first sentence is the accuracy
+        return (purpose,)  # the card says how often it is right
     share = with_interval(s.get("accuracy"))
     return (
         purpose,

@@ -22,6 +22,7 @@ from humanalign.evaluate.card_exhibits import (
     rest,
 )
 from humanalign.evaluate.charts import number
+from humanalign.evaluate.label_exhibits import commonest, confusion, labels
 from humanalign.evaluate.results import is_number, known, percent, points, rows_of, whole, within
 
 # What a baseline does, in words that need no statistics.
@@ -44,6 +45,11 @@ class Card:
     headline: str = ""
 
 
+def told_summary(summary: Mapping) -> Card | None:
+    """What the page shows of a reward run; None where its summary has neither card nor labels."""
+    return told_card(summary.get("card")) or told_labels(summary)
+
+
 def told_card(card: object) -> Card | None:
     """The card as the page shows it; None where there is no card."""
     if not isinstance(card, Mapping) or not card:
@@ -56,7 +62,36 @@ def told_card(card: object) -> Card | None:
         tables=tuple(filter(None, (tell(card) for tell in (forest, habits, labelers, rest)))),
         pictures=tuple(filter(None, (calibration(card), curve(card)))),
         examples=tuple(map(str, examples if isinstance(examples, list) else ()))[:5],
-        headline=_headline(card.get("accuracy")),
+        headline=_headline(card.get("accuracy"), "pairs"),
+    )
+
+
+def told_labels(summary: Mapping) -> Card | None:
+    """The card of a classifier of texts, from what a fit on labels puts into its summary."""
+    if not within(summary, "auroc"):
+        return None
+    accuracy, (often, share) = summary.get("accuracy"), commonest(summary)
+    said, warnings = [], []
+    if known(accuracy):
+        said.append(
+            f"On texts that it never saw, this classifier names the label that most votes went to "
+            f"{percent(accuracy)}."
+        )
+    if often:
+        said.append(f"Always saying '{often}' would be right {percent({'value': share})}.")
+    if often and whole(accuracy) and accuracy["ci_low"] <= share:
+        warnings.append(f"It is not shown to beat always saying '{often}'.")
+    shown = [told for told in within(summary, "auroc").values() if whole(told)]
+    if shown:
+        low, high = (pick(told["value"] for told in shown) for pick in (min, max))
+        spread = f"{low:.2f}" if len(shown) == 1 else f"{low:.2f} to {high:.2f}"
+        said.append(f"It ranks texts by a label with an AUROC of {spread}; a coin's is .50.")
+    return Card(
+        verdict=tuple(said),
+        warnings=tuple(warnings),
+        tables=tuple(filter(None, (labels(summary), confusion(summary)))),
+        pictures=tuple(filter(None, (calibration(summary),))),
+        headline=_headline(accuracy, "texts"),
     )
 
 
@@ -65,7 +100,15 @@ def card_markdown(card: object) -> str:
 
     Names come from data: what Markdown or HTML would read in them is escaped.
     """
-    told = told_card(card)
+    return _markdown(told_card(card))
+
+
+def summary_markdown(summary: Mapping) -> str:
+    """The same of a reward run's summary, be it fitted on pairs or on texts with labels."""
+    return _markdown(told_summary(summary))
+
+
+def _markdown(told: Card | None) -> str:
     if told is None:
         return ""
     parts = [escaped(" ".join(told.verdict))]
@@ -94,10 +137,10 @@ def _table(shown: Exhibit) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _headline(accuracy: object) -> str:
-    return (
-        f"Right on {100 * accuracy['value']:.0f}\u00a0% of unseen pairs" if known(accuracy) else ""
-    )
+def _headline(accuracy: object, what: str) -> str:
+    if not known(accuracy):
+        return ""
+    return f"Right on {100 * accuracy['value']:.0f}\u00a0% of unseen {what}"
 
 
 def verdict(card: Mapping) -> tuple[str, ...]:
@@ -151,8 +194,10 @@ def _people(card: Mapping) -> str:
     reach = math.hypot(_half(reward), _half(each_other))
     if gap < -reach:
         return f"{said}: the labelers are the better judges."
+    if whole(most := told.get("ceiling")) and reward["ci_low"] > most["ci_high"]:
+        return f"{said}: more than any honest reward can, so look for a leak."
     if gap > reach:
-        return f"{said}: more than they agree among themselves, so look for a leak."
+        return f"{said}: it learned from many of them, and may be steadier than one."
     return f"{said}: about as good a judge as one of them."
 
 

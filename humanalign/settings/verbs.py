@@ -116,10 +116,13 @@ class PairsConfig(Settings):
 
 class ScoreConfig(Settings):
     pairs: str | None = Field(
-        default=None, description="pairs to check: accuracy with its interval"
+        default=None, description="pairs to check: accuracy, calibration, biases, leaks"
     )
     prompts: str | None = Field(
-        default=None, description="rows with prompt and completion to score"
+        default=None, description="answers to score: prompt and completion(s), or messages"
+    )
+    out: str | None = Field(
+        default=None, description="of prompts; null is a .scored.jsonl beside the file"
     )
 
 

@@ -1,21 +1,17 @@
-"""The verbs on finished work: report, score, export, runs, init and config."""
+"""The verbs that look at and set up work: report, runs, init and config."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import yaml
-
 from humanalign.config import keys, load
 from humanalign.errors import ConfigError, RunError, did_you_mean
-from humanalign.run import Run, find_runs, flatten, write_text
+from humanalign.run import find_runs, flatten, write_text
 from humanalign.settings import (
-    ExportConfig,
     InitConfig,
     ListConfig,
     ReportConfig,
-    ScoreConfig,
     ShowConfig,
 )
 from humanalign.verbs.table import VERBS, settings_of
@@ -31,42 +27,6 @@ def report(config: ReportConfig, place: Path, progress: Progress = None) -> Mapp
     if not place.is_dir():
         raise RunError(f"{place} is no directory of runs; name a run or a round folder")
     return {"report": str(write_report(place, Path(config.out) if config.out else None))}
-
-
-def score(config: ScoreConfig, place: Path, progress: Progress = None) -> Mapping:
-    """Accuracy of a reward on pairs, or its scores of answers in a .scored.jsonl beside them."""
-    # Only scoring needs torch here.
-    from humanalign.prefer.files.formats import read_pairs
-    from humanalign.reward.fit import pair_accuracy
-    from humanalign.reward.sources import resolve
-    from humanalign.rows import columns, read_rows, write_rows
-
-    del progress
-    if (config.pairs is None) == (config.prompts is None):
-        raise ConfigError("give one of pairs=FILE (accuracy) and prompts=FILE (scores)")
-    model = resolve(f"run:{place}" if (place / "run.json").exists() else str(place))
-    if config.pairs:
-        return {"accuracy": pair_accuracy(model, read_pairs(config.pairs)).as_dict()}
-    source = Path(str(config.prompts))
-    rows = read_rows(source)
-    columns(rows, ["prompt", "completion"], source)
-    scores = model.score([r["prompt"] for r in rows], [r["completion"] for r in rows])
-    out = source.with_name(f"{source.name.removesuffix('.gz').rpartition('.')[0]}.scored.jsonl")
-    write_rows(out, [{**row, "score": s} for row, s in zip(rows, scores, strict=True)])
-    return {"scored": len(rows), "mean": sum(scores) / len(scores), "file": str(out)}
-
-
-def export(config: ExportConfig, place: Path, progress: Progress = None) -> Mapping:
-    """Write a run's policy as an ordinary model directory, adapter merged, with a model card."""
-    from humanalign.models import Policy  # torch, for this verb only
-
-    del progress
-    run = Run.parent(place)
-    out = Path(config.out)
-    Policy.load(place).save_merged(out)
-    record = dict(find_runs(place))[place]
-    write_text(out / "README.md", _card(run.id, record))
-    return {"model": str(out), "run": run.id}
 
 
 def runs(config: ListConfig, place: Path, progress: Progress = None) -> Mapping:
@@ -119,15 +79,6 @@ def config(config: ShowConfig, place: Path, progress: Progress = None) -> Mappin
     if config.file:
         return flatten(load(kind, config.file, []).model_dump())
     return {name: default for name, default, _ in keys(kind)}
-
-
-def _card(run_id: str, record: Mapping) -> str:
-    head = {"library_name": "transformers", "tags": ["humanalign", record["stage"]]}
-    summary = yaml.safe_dump(dict(record["summary"]), sort_keys=False)
-    return (
-        f"---\n{yaml.safe_dump(head)}---\n\n# Model of run {run_id}\n\nTrained with humanalign "
-        f"{record['versions']['humanalign']}, seed {record['seed']}.\n\n```yaml\n{summary}```\n"
-    )
 
 
 ALIGN = """# humanalign align align.yaml reward=run:runs/reward

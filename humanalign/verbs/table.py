@@ -80,10 +80,10 @@ VERBS = {
         "Export, convert and take in judgements.", "verbs.labelling:pairs", "Pairs", KEEP
     ),
     "score": Verb(
-        "Apply a reward model to pairs or answers.", "verbs.keeping:score", "Score", KEEP, "RUN"
+        "Apply a reward model to pairs or answers.", "verbs.scoring:score", "Score", KEEP, "RUN"
     ),
     "export": Verb(
-        "A run's model in the Hugging Face format.", "verbs.keeping:export", "Export", KEEP, "RUN"
+        "A run's model in the Hugging Face format.", "verbs.exporting:export", "Export", KEEP, "RUN"
     ),
     "runs": Verb(
         "List runs, or trace one back to its parents.",

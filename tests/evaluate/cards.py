@@ -83,11 +83,13 @@ def card():
             ],
             "reward": share(0.655, n),
             "each_other": share(0.79, 132),
+            "ceiling": share(0.881, 132),
         },
         "leaks": {
             "same_prompts": 0,
             "near_prompts": 3,
             "same_answers": 11,
+            "contradictions": 4,
             "examples": ["I am sorry, I cannot help with that.", "Sure! Here is a <b>recipe</b>."],
         },
         "range": {"low": -2.6, "high": 2.9, "outside": share(0.021, n)},
