@@ -8,8 +8,11 @@ from humanalign.errors import DataError
 from humanalign.prefer.files.formats import read_pairs, write_pairs
 from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
 from humanalign.prefer.statistics.consensus import Consensus
+from humanalign.settings import PreferConfig
 from humanalign.types import PreferencePair, Prompt, Ranking, Rater, split_of
+from humanalign.verbs.judging import prefer
 from prefer.ballots import filled
+from prefer.work import place, send
 
 PROMPT = Prompt("Say something.")
 TEXTS = Texts({"q": PROMPT}, {c: f"answer {c}" for c in "abcd"})
@@ -146,3 +149,56 @@ def test_the_store_gives_the_pairs_of_its_consensus(tmp_path):
         found = store.pairs(consensus=method)
         assert [(p.chosen, p.rejected) for p in found] == list(combinations(texts, 2))
         assert [p.margin < 1 for p in found] == [True] + [False] * 5
+
+
+def test_the_prefer_verb_keeps_what_each_person_said_about_held_out_prompts(tmp_path):
+    """Ann and a model judge every prompt; the consensus is for training, her votes for the card."""
+    store, comparisons = filled(tmp_path / "s.db", 3, prompts=30)
+    store.add_rater(Rater("bot", "model"))
+    for each in comparisons:
+        for rater in ("ann", "bot"):
+            ranking = Ranking(each.id, rater, tuple((c,) for c in each.completion_ids))
+            store.rank(ranking, key=rater + each.id)
+    summary = prefer(PreferConfig(store=str(tmp_path / "s.db")), tmp_path / "run")
+    own = read_pairs(tmp_path / "run/data/judged.test.jsonl")
+    held = read_pairs(tmp_path / "run/data/pairs.test.jsonl")
+    assert {p.rater for p in own} == {"ann"}
+    assert {(p.prompt, p.chosen, p.rejected) for p in own} == {
+        (p.prompt, p.chosen, p.rejected) for p in held
+    }
+    assert {p.criterion for p in own + held} == {comparisons[0].criterion}
+    assert len(own) == 3 * sum(split_of(each.prompt_id) == "test" for each in comparisons)
+    assert summary["pairs"] == 90
+
+
+def test_an_excluded_labeler_stays_in_the_record_of_votes_with_what_they_saw_first(tmp_path):
+    at = place(tmp_path, items=12, overlap=2)
+    # Ann ranks as shown, Bob the other way round.
+    for who, marks in (("ann", {"A": 1, "B": 2, "C": 3}), ("bob", {"A": 3, "B": 2, "C": 1})):
+        at.store.projects.join(at.project, who)
+        for _ in at.ids:
+            send(at, who, marks=marks)
+    at.store.projects.set_standing(at.project, "ann", "excluded", "too fast", "bob")
+    prefer(PreferConfig(store=at.store.url), tmp_path / "run")
+    own = read_pairs(tmp_path / "run/data/judged.test.jsonl")
+    assert {p.rater for p in own} == {"ann", "bob"}
+    seen = {key: list(ids) for key, ids in at.store.shown().items()}
+    words = at.store.texts()
+    expected = [
+        (rater, words.answers[better], words.answers[worse], ids.index(better) < ids.index(worse))
+        for (item, rater), ids in seen.items()
+        if split_of(words.prompts[item].id) == "test"
+        for better, worse in combinations(ranked(at.store, item, rater), 2)
+    ]
+    assert sorted((p.rater, p.chosen, p.rejected, p.first) for p in own) == sorted(expected)
+    assert {(p.rater, p.first) for p in own} == {("ann", True), ("bob", False)}
+
+
+def ranked(store, item, rater):
+    """The completions in the order in which the rater put them."""
+    [said] = [
+        each
+        for each in store.rankings(everyone=True)
+        if (each.comparison_id, each.rater_id) == (item, rater)
+    ]
+    return said.completion_ids()

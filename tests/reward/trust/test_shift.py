@@ -5,6 +5,9 @@ import pytest
 from scipy.stats import chi2
 
 from humanalign.errors import DataError
+from humanalign.prefer.files.formats import read_pairs
+from humanalign.reward.model import LearnedReward
+from humanalign.reward.trust.baselines import features_of
 from humanalign.reward.trust.shift import Familiar, shrunk_covariance
 
 
@@ -84,3 +87,18 @@ def test_too_few_texts_or_scores_are_refused():
         Familiar.of(np.zeros((9, 3)), np.zeros(9))
     with pytest.raises(DataError, match="and 3 scores"):
         Familiar.of(np.zeros((20, 3)), np.zeros(3))
+
+
+@pytest.mark.slow
+def test_texts_of_another_domain_are_unfamiliar_to_a_real_encoder(minilm, shared):
+    """Conversations are known; the others are lists of made-up words, read like answers."""
+    pairs = read_pairs(shared / "data/hh_rlhf/harmless_base_test.shared.jsonl.gz")[:160]
+    known, fresh = ([(p.prompt, p.chosen) for p in part] for part in (pairs[:130], pairs[130:]))
+    rng = np.random.default_rng(0)
+    words = ["qx", "zz", "blorp", "12", "##", "foo", "kla"]
+    others = [("Hi", " ".join(rng.choice(words, size=20))) for _ in range(30)]
+    start = LearnedReward.start(minilm, max_tokens=64)
+    own = Familiar.of(features_of(start, known), np.zeros(130))
+    share = [own.unfamiliar(features_of(start, t), np.zeros(30)).mean() for t in (fresh, others)]
+    assert share[0] < 0.15
+    assert share[1] > 0.6
