@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 FEW_PROMPTS = 50
 # How far from 1/2 a share may lie before it is called a bias, in points of the interval's bound.
 LEANS = 0.05
-# The share of strange texts above which scores should not be relied on; 1 to 2 % are expected.
-STRANGE = 0.05
+# The share of strange texts above which scores should not be relied on; 3 % are expected.
+STRANGE = 0.1
 # A held-out part whose answers are as often in the training part.
 SHARED_ANSWERS = 0.02
 
