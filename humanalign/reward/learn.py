@@ -51,9 +51,10 @@ def learn(
     _set_dropout(model, recipe.dropout)
 
     def before(step: int) -> None:
+        # What is new in transformers starts in training mode, with a dropout of its own.
+        model.train(recipe.dropout > 0)
         if recipe.dropout:
             torch.manual_seed(int(content_id("dropout", seed, step), 16) % 2**63)
-            model.train()
 
     def evaluate() -> dict[str, float]:
         model.eval()
