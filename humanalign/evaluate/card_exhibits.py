@@ -171,8 +171,8 @@ def labelers(card: Mapping) -> Exhibit | None:
     )
 
 
-def calibration(card: Mapping) -> Exhibit | None:
-    """The reliability diagram, before and after the temperature."""
+def calibration(card: Mapping, of: str = "") -> Exhibit | None:
+    """The reliability diagram, before and after the temperature; `of` ends its title."""
     told = within(card, "calibration")
     before, after = (_bins(told.get(key)) for key in ("bins", "scaled_bins"))
     if not before and not after:
@@ -203,7 +203,7 @@ def calibration(card: Mapping) -> Exhibit | None:
     )
     columns = ("Mean confidence", "Right, 95 % interval")
     return Exhibit(
-        "Does it know how sure to be?",
+        f"Does it know how sure to be{of}?",
         said,
         columns,
         lines,

@@ -85,7 +85,7 @@ def chapter(run: StageRun) -> Chapter:
             for row in (labelers if isinstance(labelers, list) else ())
             if isinstance(row, Mapping)
         ),
-        card=told_summary(run.summary) if run.stage == "reward" else None,
+        card=told_summary(run.summary, run.samples) if run.stage == "reward" else None,
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from humanalign.evaluate.card_charts import edges_of, strip, strip_axis
-from humanalign.evaluate.card_exhibits import Exhibit, Line, mark
+from humanalign.evaluate.card_exhibits import Exhibit, Line, calibration, mark
 from humanalign.evaluate.charts import number
 from humanalign.evaluate.results import is_number, whole, with_interval, within
+
+MOST_PICTURES = 6
 
 
 def labels(summary: Mapping) -> Exhibit | None:
@@ -48,6 +50,16 @@ def confusion(summary: Mapping) -> Exhibit | None:
         for true, row in table.items()
     )
     return Exhibit("What it takes for what", "", tuple(f"Said {name}" for name in columns), lines)
+
+
+def reliabilities(summary: Mapping) -> tuple[Exhibit, ...]:
+    """The reliability diagram of each label; of two labels one, as the other is its mirror."""
+    parts = within(summary, "calibration")
+    names = [name for name in parts if within(parts, name)]
+    told = [
+        calibration({"calibration": parts[name]}, f", {name}") for name in names[:MOST_PICTURES]
+    ]
+    return tuple(shown for shown in (told[:1] if len(names) == 2 else told) if shown)
 
 
 def commonest(summary: Mapping) -> tuple[str, float]:

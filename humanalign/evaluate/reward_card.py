@@ -22,7 +22,7 @@ from humanalign.evaluate.card_exhibits import (
     rest,
 )
 from humanalign.evaluate.charts import number
-from humanalign.evaluate.label_exhibits import commonest, confusion, labels
+from humanalign.evaluate.label_exhibits import commonest, confusion, labels, reliabilities
 from humanalign.evaluate.results import is_number, known, percent, points, rows_of, whole, within
 
 # What a baseline does, in words that need no statistics.
@@ -31,6 +31,7 @@ PLAIN = {
     "tf-idf + logistic regression": "counting words by TF-IDF",
     "frozen embedding + linear": "a linear layer on the frozen model",
 }
+EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,9 @@ class Card:
     warnings: tuple[str, ...]
     tables: tuple[Exhibit, ...]
     pictures: tuple[Exhibit, ...]
-    examples: tuple[str, ...] = ()
     headline: str = ""
-
-
-def told_summary(summary: Mapping) -> Card | None:
-    """What the page shows of a reward run; None where its summary has neither card nor labels."""
-    return told_card(summary.get("card")) or told_labels(summary)
+    examples: tuple[str, ...] = ()
+    examples_are: str = "Some of what was found twice"
 
 
 def told_card(card: object) -> Card | None:
@@ -61,13 +58,21 @@ def told_card(card: object) -> Card | None:
         warnings=tuple(map(str, warnings if isinstance(warnings, list) else ())),
         tables=tuple(filter(None, (tell(card) for tell in (forest, habits, labelers, rest)))),
         pictures=tuple(filter(None, (calibration(card), curve(card)))),
-        examples=tuple(map(str, examples if isinstance(examples, list) else ()))[:5],
         headline=_headline(card.get("accuracy"), "pairs"),
+        examples=tuple(map(str, examples if isinstance(examples, list) else ()))[:EXAMPLES],
     )
 
 
-def told_labels(summary: Mapping) -> Card | None:
-    """The card of a classifier of texts, from what a fit on labels puts into its summary."""
+def told_summary(summary: Mapping, samples: Sequence[Mapping] = ()) -> Card | None:
+    """What the page shows of a reward run; None where its summary has neither card nor labels."""
+    return told_card(summary.get("card")) or told_labels(summary, samples)
+
+
+def told_labels(summary: Mapping, samples: Sequence[Mapping] = ()) -> Card | None:
+    """The card of a classifier of texts, from what a fit on labels puts into its summary.
+
+    `samples` are the texts that it was most wrong about: text, label, said.
+    """
     if not within(summary, "auroc"):
         return None
     accuracy, (often, share) = summary.get("accuracy"), commonest(summary)
@@ -90,8 +95,13 @@ def told_labels(summary: Mapping) -> Card | None:
         verdict=tuple(said),
         warnings=tuple(warnings),
         tables=tuple(filter(None, (labels(summary), confusion(summary)))),
-        pictures=tuple(filter(None, (calibration(summary),))),
+        pictures=reliabilities(summary),
         headline=_headline(accuracy, "texts"),
+        examples=tuple(
+            f"{row.get('label')}, taken for {row.get('said')}: {row.get('text')}"
+            for row in samples[:EXAMPLES]
+        ),
+        examples_are="The texts it was most wrong about, as they were written",
     )
 
 

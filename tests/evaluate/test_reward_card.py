@@ -58,12 +58,17 @@ def test_the_second_sentence_claims_only_what_an_interval_leaves_over():
     [
         (0.60, "the labelers are the better judges"),
         (0.69, "about as good a judge as one of them"),
-        (0.80, "look for a leak"),
+        (0.80, "may be steadier than one"),
+        (0.90, "look for a leak"),
     ],
 )
 def test_the_third_sentence_sets_the_reward_beside_the_labelers(reward, finding):
-    told = {"labelers": {"reward": change(reward, 0.02, 99), "each_other": NARROW}}
-    assert finding in verdict(told)[-1]
+    told = {
+        "reward": change(reward, 0.02, 99),
+        "each_other": NARROW,
+        "ceiling": change(0.82, 0.02, 9),
+    }
+    assert finding in verdict({"labelers": told})[-1]
 
 
 def test_intervals_that_overlap_a_little_still_tell_two_shares_apart():
@@ -141,6 +146,61 @@ def test_the_markdown_card_says_what_the_page_says():
     for sentence in (*verdict(card()), *card()["warnings"]):
         assert sentence in text
     assert "| 2,246 pairs, extrapolated | 0.699 " in text
+
+
+LABELLED = {
+    "labels": ["nothate", "hate"],
+    "accuracy": share(0.86, 200),
+    "macro_f1": share(0.71, 200),
+    "auroc": {"nothate": share(0.91, 200), "hate": share(0.915, 200), "never": None},
+    "confusion": {"nothate": {"nothate": 150, "hate": 10}, "hate": {"nothate": 18, "hate": 22}},
+    "calibration": {"nothate": card()["calibration"], "hate": card()["calibration"], "never": None},
+}
+
+
+def labelled_page(folder, told, samples=()):
+    run = Run.open(folder / "reward", stage="reward", config={})
+    run.samples(samples)
+    run.finish(told)
+    return Page(report(folder).read_text("utf-8"))
+
+
+def test_a_classifier_is_set_beside_always_saying_the_commonest_label(tmp_path):
+    """160 of 200 texts are nothate: 80 %."""
+    text = labelled_page(tmp_path, LABELLED).text.replace("\u00a0", " ")
+    assert "names the label that most votes went to 86.0 % of the time (81.2 to 90.8 %)" in text
+    assert "Always saying 'nothate' would be right 80.0 % of the time." in text
+    assert "AUROC of 0.91 to 0.92" in text
+    assert "Before you trust it" not in text
+
+
+def test_a_classifier_no_better_than_the_commonest_label_is_warned_of(tmp_path):
+    text = labelled_page(tmp_path, LABELLED | {"accuracy": share(0.83, 60)}).text
+    assert "It is not shown to beat always saying 'nothate'." in text
+
+
+def test_every_number_of_a_classifier_stands_in_the_page(tmp_path):
+    text = labelled_page(tmp_path, LABELLED).text.replace("[0, ", "[0.000, ")
+    for each in results({k: v for k, v in LABELLED.items() if k != "calibration"}):
+        low, high = each["ci_low"], each["ci_high"]
+        assert f"{each['value']:.3f} [{low:.3f}, {high:.3f}], n {each['n']}" in text
+    for row in ("nothate 150 10", "hate 18 22"):
+        assert row in text
+
+
+def test_two_labels_have_one_reliability_and_three_have_three(tmp_path):
+    three = LABELLED | {"calibration": {name: card()["calibration"] for name in "abc"}}
+    for name, told, expected in (("two", LABELLED, 1), ("three", three, 3)):
+        page = labelled_page(tmp_path / name, told)
+        labels = [v for _, key, v in page.attributes if key == "aria-label"]
+        assert sum(str(v).startswith("Reliability") for v in labels) == expected
+
+
+def test_the_texts_a_classifier_was_most_wrong_about_stay_text(tmp_path):
+    rows = [{"text": p, "label": p, "said": p, "probability": 0.01} for p in PAYLOADS[:10]]
+    page = labelled_page(tmp_path, LABELLED, rows)
+    assert page.elements.count("script") == 2
+    assert PAYLOADS[0] in page.text
 
 
 def places(svg, tag="circle", axis="cx"):
