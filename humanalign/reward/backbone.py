@@ -29,6 +29,7 @@ from humanalign.heads import ScalarHead
 from humanalign.hub import base_of_adapter
 from humanalign.reward.classifier import position_count
 from humanalign.reward.native import T5_FAMILY, Native, check_ends, load_native, start, two_way
+from humanalign.reward.packing import read_without_padding
 from humanalign.reward.reading import TokenRows, first_line
 
 Pooling = Literal["native", "mean", "cls", "last"]
@@ -39,6 +40,9 @@ class Backbone(nn.Module):
 
     def __init__(self, model: PreTrainedModel, pooling: Pooling, own: Native | None = None) -> None:
         super().__init__()
+        trunk = model.base_model
+        assert isinstance(trunk, PreTrainedModel)
+        read_without_padding(trunk)
         self.model: PreTrainedModel | PeftModel = model.eval()
         self.pooling: Pooling = pooling
         self.slot = own.slot if own else ""

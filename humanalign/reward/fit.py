@@ -9,19 +9,20 @@ is two rows, one each way, of weight 0.5.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from torch import Tensor
 
 from humanalign.intervals import mean_interval
-from humanalign.models import Lora
 from humanalign.objectives.preference import bradley_terry
+from humanalign.reward.batches import cut
 from humanalign.reward.groups import Group, group_by_prompt, share_of, split_pairs
 from humanalign.reward.learn import learn
 from humanalign.reward.model import LearnedReward
-from humanalign.reward.recipe import PLAIN, Recipe
+from humanalign.reward.reading import Encoded, Reader
+from humanalign.reward.recipe import PLAIN, Recipe, settings_of
 from humanalign.reward.trust.card import reward_card
 from humanalign.run import Run
 from humanalign.train import Loss
@@ -55,7 +56,7 @@ def fit_reward(
     both sides of the split.
     """
     if isinstance(run, str | Path):
-        settings = {"model": backbone, "seed": seed, **_plain(recipe)}
+        settings = {"model": backbone, "seed": seed, **settings_of(recipe)}
         run = Run.open(run, stage="reward", config=settings, seed=seed)
     if run and run.finished:
         return LearnedReward.load(run.path / "model", device=device)
@@ -114,11 +115,25 @@ def learning_curve(
     return points
 
 
-def pair_loss(reward: LearnedReward, groups: Sequence[Group], recipe: Recipe = PLAIN) -> Loss:
-    """The recipe's loss of a micro-batch of prompts, as a sum over pairs and its count."""
-    prompts = [group.prompt for group in groups for _ in group.completions]
-    completions = [text for group in groups for text in group.completions]
-    return loss_of(reward(reward.reader.rows(prompts, completions)), groups, recipe)
+def pair_loss(
+    reward: LearnedReward,
+    groups: Sequence[Group],
+    recipe: Recipe = PLAIN,
+    rows: Mapping[str, Sequence[Encoded]] | None = None,
+) -> Loss:
+    """The recipe's loss of a micro-batch of prompts, as a sum over pairs and its count.
+
+    `rows` are the encoded completions of each prompt, where they are known already.
+    """
+    rows = rows or encoded(reward.reader, groups)
+    tokens = reward.reader.pad([row for group in groups for row in rows[group.prompt]])
+    return loss_of(reward(tokens, half=recipe.precision == "bf16"), groups, recipe)
+
+
+def encoded(reader: Reader, groups: Sequence[Group]) -> dict[str, list[Encoded]]:
+    """The encoded completions of each group, by its prompt."""
+    rows = iter(reader.encode(*_texts(groups)))
+    return {group.prompt: [next(rows) for _ in group.completions] for group in groups}
 
 
 def loss_of(scores: Tensor, groups: Sequence[Group], recipe: Recipe) -> Loss:
@@ -171,14 +186,21 @@ def _fitted(
     if recipe.patience:
         aside, learned = share_of(train, recipe.validation)
     groups = group_by_prompt(learned)
+    rows = encoded(reward.reader, [*groups, *group_by_prompt(aside)])
+
+    def pieces(chosen: Sequence[Group]) -> Iterable[Sequence[Group]]:
+        lengths = [[len(row.ids) for row in rows[group.prompt]] for group in chosen]
+        return ([chosen[i] for i in numbers] for numbers in cut(lengths, recipe.micro_tokens))
+
     reward.adapt(recipe.lora, freeze_layers=recipe.freeze_layers, seed=seed)
     steps = learn(
         reward,
         groups,
-        lambda rows: pair_loss(reward, rows, recipe),
+        lambda chosen: pair_loss(reward, chosen, recipe, rows),
         recipe=recipe,
         stage="reward",
         validation=group_by_prompt(aside),
+        cut=pieces,
         heads=reward.new,
         run=run,
         seed=seed,
@@ -197,12 +219,6 @@ def _texts(groups: Sequence[Group]) -> tuple[list[str], list[str]]:
 
 def _point(share: float, pairs: Pairs, accuracy: EvalResult) -> dict:
     return {"share": share, "pairs": len(pairs), "accuracy": accuracy.as_dict()}
-
-
-def _plain(recipe: Recipe) -> dict:
-    """The recipe as YAML can write it."""
-    lora = asdict(recipe.lora or Lora(rank=0))
-    return asdict(recipe) | {"lora": lora | {"targets": list(lora["targets"])}}
 
 
 def _record(run: Run | None, train: Pairs, test: Pairs) -> None:

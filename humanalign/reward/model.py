@@ -24,13 +24,15 @@ from humanalign.heads import ScalarHead
 from humanalign.hub import locate
 from humanalign.models import Lora, default_device
 from humanalign.reward.backbone import Backbone, Pooling, load_backbone, save_backbone
+from humanalign.reward.batches import score_rows
+from humanalign.reward.classifier import weights_id
 from humanalign.reward.native import agree_on_marks
 from humanalign.reward.reading import Reader, TokenRows, load_tokenizer, token_limit
-from humanalign.reward.scoring import check_rows, check_scores, in_batches
+from humanalign.reward.scoring import check_rows, check_scores
 from humanalign.reward.trainable import choose_trainable, merged
 from humanalign.reward.trust.shift import Familiar
 from humanalign.rows import write_bytes
-from humanalign.types import EvalResult
+from humanalign.types import EvalResult, content_id
 
 HEAD, FAMILIAR = "head.safetensors", "familiar.safetensors"
 FORMAT = "humanalign-reward-2"
@@ -51,7 +53,10 @@ class Scale:
 
 
 class LearnedReward(nn.Module):
-    """A RewardModel with weights. `forward` gives raw scores with gradients, `score` floats."""
+    """A RewardModel with weights. `forward` gives raw scores with gradients, `score` floats.
+
+    `batch_size` bounds the memory of scoring: as many tokens at a time as that many full rows.
+    """
 
     def __init__(self, backbone: Backbone, head: ScalarHead, reader: Reader) -> None:
         super().__init__()
@@ -115,12 +120,14 @@ class LearnedReward(nn.Module):
             features = self.features(prompts, completions)
             self.familiar = Familiar.of(features.cpu().numpy(), self.score(prompts, completions))
 
-    def forward(self, tokens: TokenRows) -> Tensor:
-        """Raw scores [B], with gradients."""
-        return self.scale.mean + self.scale.std * self._standardised(tokens)
+    def forward(self, tokens: TokenRows, *, half: bool = False) -> Tensor:
+        """Raw scores [B], with gradients; `half`: the backbone multiplies in bfloat16."""
+        with torch.autocast(self.head.linear.weight.device.type, torch.bfloat16, enabled=half):
+            features = self.backbone(tokens)
+        return self.scale.mean + self.scale.std * self._standardised(features.float())
 
-    def _standardised(self, tokens: TokenRows) -> Tensor:
-        return self.head(self.backbone(tokens)[:, None])[:, 0] - self._shift
+    def _standardised(self, features: Tensor) -> Tensor:
+        return self.head(features[:, None])[:, 0] - self._shift
 
     @property
     def _shift(self) -> float:
@@ -130,14 +137,13 @@ class LearnedReward(nn.Module):
     def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
         """Standardised scores, one per row, from batches of similar length; higher is better."""
         check_rows(prompts, completions)
-        lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
 
-        @torch.inference_mode()
-        def batch(rows: list[int]) -> list[float]:
-            asked, said = [prompts[i] for i in rows], [completions[i] for i in rows]
-            return self._standardised(self.reader.rows(asked, said)).tolist()
+        def standardised(tokens: TokenRows) -> Tensor:
+            return self._standardised(self.backbone(tokens))
 
-        return check_scores(in_batches(lengths, self.batch_size, batch), len(lengths), "reward")
+        room = self.batch_size * self.reader.max_tokens
+        scores = score_rows(self.reader, prompts, completions, standardised, tokens=room)
+        return check_scores(scores, len(prompts), "reward")
 
     def raw_scores(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
         """Scores as they were fitted, before standardising: differences are log-odds."""
@@ -153,6 +159,12 @@ class LearnedReward(nn.Module):
             for i in range(0, len(prompts), size)
         ]
         return torch.cat(found)
+
+    def identity(self) -> str:
+        """The same for the same weights, scale, tokenizer and way of reading: a cache's key."""
+        words = self.reader.tokenizer.get_vocab()
+        ways = (asdict(self.scale), self.reader.max_tokens, self.backbone.pooling)
+        return content_id("learned", weights_id(self), ways, words)
 
     def standardise(self, prompts: Sequence[str], completions: Sequence[str]) -> None:
         """Rescale so that these completions score mean 0 and standard deviation 1.

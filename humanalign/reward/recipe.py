@@ -20,6 +20,7 @@ from humanalign.reward.trainable import block_names
 from humanalign.train import Trainer
 
 Schedule = Literal["constant", "linear", "cosine"]
+Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Recipe:
     (Eisenstein et al. 2023, arXiv 2312.09244). `average` is the decay of a moving average of the
     weights, which is kept instead of them. With `patience` n, `validation` of the training prompts
     are put aside, and the fit ends after n epochs without a lower loss on them, at its best epoch.
+    `micro_tokens` bounds the padded tokens of one forward, and never changes a result;
+    `precision` "bf16" multiplies in bfloat16 where the processor is faster at it.
     """
 
     lr: float = 5e-5
@@ -56,7 +59,8 @@ class Recipe:
     average: float = 0.0
     patience: int = 0
     validation: float = 0.1
-    micro_tokens: int = 8192
+    micro_tokens: int = 4096
+    precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
         for key in ("lr", "epochs", "batch", "head_lr", "layer_decay", "micro_tokens"):
@@ -71,6 +75,7 @@ class Recipe:
         if self.max_tokens is not None:
             _require(self.max_tokens > 0, "max_tokens", "above 0", self.max_tokens)
         _choose("schedule", self.schedule, get_args(Schedule))
+        _choose("precision", self.precision, get_args(Precision))
         _choose("pooling", self.pooling, [None, *get_args(Pooling)])
         if self.freeze_layers and self.lora and self.lora.rank:
             raise ConfigError(

@@ -62,7 +62,10 @@ class RewardConfig(Settings):
         default=0.1, description="share of the training prompts put aside for patience"
     )
     micro_tokens: Positive = Field(
-        default=8192, description="padded tokens of one forward; changes memory, not results"
+        default=4096, description="padded tokens of one forward; changes memory, not results"
+    )
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="bf16 multiplies in bfloat16, where the processor is faster"
     )
     curve: list[Share] = Field(
         default=[], description="also fit these shares of the prompts, for the learning curve"

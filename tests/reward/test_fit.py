@@ -3,10 +3,12 @@
 import json
 import math
 import random
+import shutil
 
 import pytest
 import torch
 from scipy.stats import spearmanr
+from transformers import AutoTokenizer
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.models import Lora
@@ -50,7 +52,7 @@ def flipped(pairs: list[PreferencePair]) -> list[PreferencePair]:
     return [PreferencePair(p.prompt, p.rejected, p.chosen, p.weight) for p in pairs]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fitted(encoder) -> LearnedReward:
     """A quick fit, for questions that its quality does not touch."""
     return fit_reward(
@@ -83,6 +85,28 @@ def test_the_order_of_the_pairs_changes_nothing(encoder, fitted):
     shuffled = simulated_pairs(30, seed=1)
     random.Random(0).shuffle(shuffled)
     again = fit_reward(encoder, shuffled, recipe=Recipe(lr=1e-3, epochs=1, batch=8))
+    answers = texts(random.Random(4), 20)
+    assert again.score(["w1"] * 20, answers) == fitted.score(["w1"] * 20, answers)
+
+
+@pytest.mark.parametrize("micro_tokens", [1, 150])
+def test_how_a_batch_is_cut_changes_nothing(encoder, fitted, micro_tokens):
+    recipe = Recipe(lr=1e-3, epochs=1, batch=8, micro_tokens=micro_tokens)
+    again = fit_reward(encoder, simulated_pairs(30, seed=1), recipe=recipe)
+    answers = texts(random.Random(4), 20)
+    assert again.score(["w1"] * 20, answers) == pytest.approx(
+        fitted.score(["w1"] * 20, answers), abs=1e-3
+    )
+
+
+def test_the_padding_side_of_the_tokenizer_changes_nothing(encoder, fitted, tmp_path):
+    left = shutil.copytree(encoder, tmp_path / "left")
+    words = AutoTokenizer.from_pretrained(encoder, padding_side="left")
+    words.save_pretrained(left)
+    again = fit_reward(
+        str(left), simulated_pairs(30, seed=1), recipe=Recipe(lr=1e-3, epochs=1, batch=8)
+    )
+    assert again.reader.tokenizer.padding_side == "left"
     answers = texts(random.Random(4), 20)
     assert again.score(["w1"] * 20, answers) == fitted.score(["w1"] * 20, answers)
 

@@ -23,7 +23,7 @@ from humanalign.rows import write_rows
 from .test_fit import simulated_pairs
 
 ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
-EVERYTHING = {"lr": 1e-2, "epochs": 6, "batch": 8, "dropout": 0.2, "average": 0.6, "patience": 2}
+EVERYTHING = {"lr": 1e-2, "epochs": 3, "batch": 4, "dropout": 0.2, "average": 0.6, "patience": 2}
 
 
 def outcome(path: Path) -> dict[str, object]:
@@ -43,7 +43,7 @@ def test_a_fit_that_was_killed_ends_bit_for_bit_as_one_that_was_not(encoder, tmp
 
         fit_reward(
             encoder,
-            simulated_pairs(30, seed=1),
+            simulated_pairs(14, seed=1),
             recipe=Recipe(**EVERYTHING, **kind),
             run=path,
             device="cpu",
