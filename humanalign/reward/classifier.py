@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from humanalign.errors import ConfigError, DataError, did_you_mean
+from humanalign.reward.native import agree_on_marks, check_ends
 from humanalign.reward.reading import Reader, first_line, load_tokenizer, token_limit
 from humanalign.reward.scoring import alike, check_rows, check_scores
 from humanalign.types import content_id
@@ -48,6 +49,7 @@ class ClassifierReward:
         use: str = "logit",
         text: str = "response",
         batch_size: int = 32,
+        max_tokens: int | None = None,
     ) -> None:
         """ConfigError for an unknown or missing label (its labels are listed), use or text."""
         check_choice("use", use, USES)
@@ -56,7 +58,7 @@ class ClassifierReward:
         self.labels = label_names(model)
         self.label_id = _label_id(self.labels, label, use, name)
         self.label = self.labels[self.label_id]
-        self.reader = reader_of(model, tokenizer)
+        self.reader = reader_of(model, tokenizer, max_tokens)
         self.model = model.eval().requires_grad_(False)
 
     def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
@@ -83,6 +85,7 @@ class ClassifierReward:
     @torch.inference_mode()
     def _batch(self, prompts: list[str | None], completions: list[str]) -> Tensor:
         tokens = self.reader.rows(prompts, completions)
+        check_ends(self.model.config, tokens.ids)
         return self.model(**tokens.inputs(self.model.device)).logits.float().cpu()
 
     def _wanted(self, logits: Tensor) -> Tensor:
@@ -111,6 +114,24 @@ def load_classifier(
     DataError: nothing there, no tokenizer, or weights without a classification head (transformers
     would fill in a random one, and the reward would be noise).
     """
+    model, tokenizer = load_model(name, device=device)
+    taught = read_about(name)
+    return ClassifierReward(
+        model,
+        tokenizer,
+        name=name,
+        label=label,
+        use=use,
+        text=text or taught["text"],
+        batch_size=batch_size,
+        max_tokens=taught["max_tokens"],
+    )
+
+
+def load_model(
+    name: str, *, device: str | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A classifier's model and tokenizer; DataError as `load_classifier` says."""
     tokenizer = load_tokenizer(name)
     try:
         model, info = AutoModelForSequenceClassification.from_pretrained(
@@ -125,17 +146,7 @@ def load_classifier(
             f"{name}: the weights have no classification head "
             f"({', '.join(sorted(info['missing_keys']))} missing); name a trained classifier"
         )
-    if device is not None:
-        model = model.to(device)
-    return ClassifierReward(
-        model,
-        tokenizer,
-        name=name,
-        label=label,
-        use=use,
-        text=text or _taught(name),
-        batch_size=batch_size,
-    )
+    return (model if device is None else model.to(device)), tokenizer
 
 
 def reader_of(
@@ -143,17 +154,14 @@ def reader_of(
 ) -> Reader:
     """How a classifier reads: `max_tokens` from the end, 512 or what it can take where None.
 
-    A causal classifier finds its last token by the id of the padding, so the two must be one.
     ConfigError: more tokens than the model has places for.
     """
     limit = token_limit(tokenizer, position_count(model))
     if max_tokens is not None and limit is not None and max_tokens > limit:
         raise ConfigError(f"max_tokens: the backbone reads at most {limit}, got {max_tokens}")
     kept = max_tokens or min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
-    reader = Reader.of(tokenizer, kept)
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = reader.pad_id
-    return reader
+    agree_on_marks(model.config, tokenizer)
+    return Reader.of(tokenizer, kept)
 
 
 def weights_id(model: nn.Module) -> str:
@@ -165,13 +173,14 @@ def weights_id(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _taught(name: str) -> str:
-    """What a classifier of ours reads; another's reads the response alone."""
+def read_about(name: str | Path) -> dict:
+    """What a classifier of ours was taught to read; another's reads the response alone."""
     path = Path(name) / ABOUT
     if not path.is_file():
-        return "response"
+        return {"text": "response", "max_tokens": None}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["text"]
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return {"text": about["text"], "max_tokens": int(about["max_tokens"])}
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{path}: is damaged; fit the classifier again") from None
 

@@ -99,9 +99,10 @@ class Reader:
 
     def _row(self, prompt: list[int] | None, response: list[int]) -> Encoded:
         room = self.max_tokens - self.frame_size
-        said = response[-room:]
         if prompt is None:
+            said = response[-(room + len(self.between)) :]
             return Encoded([*self.before, *said, *self.after] or [self.pad_id], 0, two=False)
+        said = response[-room:]
         room -= len(said)
         asked = prompt[-room:] if room else []
         head = [*self.before, *asked, *self.between]
