@@ -105,7 +105,7 @@ def test_a_wrong_value_is_one_sentence_with_key_and_value(word, sentence):
 
 
 def test_a_missing_key_says_how_to_give_it():
-    assert refused(RewardConfig, "model=a") == "pairs is required; give pairs=..."
+    assert refused(RewardConfig, "pairs=a") == "model is required; give model=..."
 
 
 def test_a_word_without_an_equals_sign_is_shown():

@@ -69,7 +69,7 @@ def fit_classifier(
     changes nothing. ConfigError: a key of the recipe that only pairs know. DataError: see
     `split_texts`.
     """
-    _refuse_keys_of_pairs(recipe)
+    refuse_keys_of_pairs(recipe)
     if isinstance(run, str | Path):
         settings = {"model": backbone, "balance": balance, "seed": seed, **settings_of(recipe)}
         run = Run.open(run, stage="reward", config=settings, seed=seed)
@@ -195,7 +195,8 @@ def _most_wrong(logprobs: np.ndarray, labels: list[str], rows: Rows) -> list[dic
     return sorted(found, key=lambda each: each["probability"])[:MOST_WRONG]
 
 
-def _refuse_keys_of_pairs(recipe: Recipe) -> None:
+def refuse_keys_of_pairs(recipe: Recipe) -> None:
+    """ConfigError where a recipe sets what has no meaning for single texts."""
     for key in OF_PAIRS:
         if getattr(recipe, key) not in (getattr(PLAIN, key), "native"):
             raise ConfigError(

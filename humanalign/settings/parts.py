@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,7 +15,9 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Template = Annotated[
     str | None, Field(description="how other columns become the prompt: 'Summarize: {dialogue}'")
 ]
-RewardSpec = str | list[dict[str, str | float]]
+# A name, {ensemble: [...]}, {cached: ..., file: ...} or a weighted sum of any of them: they nest,
+# so what is inside is checked where it is read (reward/sources.py).
+RewardSpec = str | dict[str, Any] | list[dict[str, Any]]
 
 
 class LoraSettings(Settings):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from humanalign.config import Settings
+from humanalign.settings.labelled import LabelledData
 from humanalign.settings.parts import CheckpointSettings, Count, LoraSettings, Positive, Rate, Share
 
 NonNegative = Annotated[float, Field(ge=0)]
@@ -24,9 +24,9 @@ class FitCheckpoint(CheckpointSettings):
     every: Count = Field(default=100, description="steps between checkpoints; 0 writes none")
 
 
-class RewardConfig(Settings):
+class RewardConfig(LabelledData):
     model: str = Field(description="backbone: an encoder or the policy itself")
-    pairs: str = Field(description="pairs file, or a finished prefer run")
+    pairs: str | None = Field(default=None, description="pairs file, or a finished prefer run")
     eval_pairs: str | None = Field(
         default=None, description="held out; null keeps one prompt in five"
     )
@@ -38,6 +38,9 @@ class RewardConfig(Settings):
     )
     pooling: Literal["native", "mean", "cls", "last"] | None = Field(
         default=None, description="what the head reads; null is what suits the backbone"
+    )
+    chat: bool | None = Field(
+        default=None, description="read by the chat template; null: where the backbone has one"
     )
     freeze_layers: Count = Field(
         default=0, description="keep embeddings and the first N layers fixed"

@@ -91,10 +91,15 @@ def reward_of(config: AlignConfig) -> RewardModel:
 
 
 def reward_runs(spec: object) -> list[str]:
-    """The directories of the reward runs that a reward spec names, for lineage."""
-    specs = spec if isinstance(spec, list) else [spec]
-    named = [s["reward"] if isinstance(s, Mapping) else s for s in specs]
-    return [str(n).removeprefix("run:") for n in named if str(n).startswith("run:")]
+    """The directories of the reward runs that a reward spec names, however nested, for lineage."""
+    if isinstance(spec, Mapping):
+        named = [spec.get("reward"), spec.get("cached"), spec.get("ensemble")]
+        return [run for inner in named for run in reward_runs(inner)]
+    if isinstance(spec, list | tuple):
+        return [run for inner in spec for run in reward_runs(inner)]
+    if isinstance(spec, str) and spec.startswith("run:"):
+        return [spec.removeprefix("run:").partition("?")[0]]
+    return []
 
 
 def sampling_of(config: Samples, top_k: int = 0, top_p: float = 1.0) -> Sampling:

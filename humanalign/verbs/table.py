@@ -37,7 +37,9 @@ VERBS = {
     "prefer": Verb(
         "Rankings -> labeler quality -> consensus -> pairs.", "verbs.judging:prefer", "Prefer", LOOP
     ),
-    "reward": Verb("Fit a reward model on pairs.", "verbs.training:reward", "Reward", LOOP),
+    "reward": Verb(
+        "Fit a reward model on pairs or labels.", "verbs.training:reward", "Reward", LOOP
+    ),
     "align": Verb(
         "Align by PPO, RLOO, GRPO, DPO and kin, ILQL, best-of-n.",
         "verbs.training:align",

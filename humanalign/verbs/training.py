@@ -31,6 +31,7 @@ from humanalign.verbs.inputs import (
     trainable_policy,
     training_pairs,
 )
+from humanalign.verbs.labels import check_source, fit_labels
 
 
 def sft(config: SftConfig, place: Path, progress: Progress = None) -> Mapping:
@@ -59,7 +60,10 @@ def sft(config: SftConfig, place: Path, progress: Progress = None) -> Mapping:
 
 
 def reward(config: RewardConfig, place: Path, progress: Progress = None) -> Mapping:
-    """Fit a reward model on pairs; its accuracy is measured on prompts held out."""
+    """Fit a reward on pairs or on labelled texts; it is measured on prompts held out."""
+    check_source(config)
+    if config.pairs is None:
+        return fit_labels(config, recipe_of(config), place, progress)
     run = begun("reward", config, place)
     if run and run.finished:
         return run.summary
