@@ -21,6 +21,7 @@ from transformers import (
 
 from humanalign.errors import ConfigError, DataError, did_you_mean
 from humanalign.reward.native import agree_on_marks, check_ends
+from humanalign.reward.packing import read_without_padding
 from humanalign.reward.reading import Reader, first_line, load_tokenizer, token_limit
 from humanalign.reward.scoring import alike, check_rows, check_scores
 from humanalign.types import content_id
@@ -146,6 +147,7 @@ def load_model(
             f"{name}: the weights have no classification head "
             f"({', '.join(sorted(info['missing_keys']))} missing); name a trained classifier"
         )
+    read_without_padding(model.base_model)
     return (model if device is None else model.to(device)), tokenizer
 
 

@@ -34,6 +34,7 @@ from humanalign.reward.classifier import (
     reader_of,
 )
 from humanalign.reward.model import DEFAULT_MAX_TOKENS
+from humanalign.reward.packing import read_without_padding
 from humanalign.reward.reading import Reader, first_line, load_tokenizer, token_limit
 from humanalign.rows import write_bytes
 from humanalign.types import LabelledText
@@ -152,5 +153,6 @@ def start_classifier(
     # transformers saves the side only where it was given at the start.
     tokenizer.init_kwargs["truncation_side"] = "left"
     fresh = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    read_without_padding(model.base_model)
     model = model.eval().to(device or default_device())
     return Classifier(model, tokenizer, kept, text, fresh=frozenset(fresh))
