@@ -27,6 +27,7 @@ from transformers.models.auto.modeling_auto import (
 from humanalign.errors import DataError
 from humanalign.heads import ScalarHead
 from humanalign.hub import base_of_adapter
+from humanalign.products import quick_products
 from humanalign.reward.classifier import position_count
 from humanalign.reward.native import T5_FAMILY, Native, check_ends, load_native, start, two_way
 from humanalign.reward.packing import read_without_padding
@@ -43,6 +44,7 @@ class Backbone(nn.Module):
         trunk = model.base_model
         assert isinstance(trunk, PreTrainedModel)
         read_without_padding(trunk)
+        quick_products(model)
         self.model: PreTrainedModel | PeftModel = model.eval()
         self.pooling: Pooling = pooling
         self.slot = own.slot if own else ""

@@ -29,14 +29,13 @@ PLAIN = {"token_type_ids", "return_dict", "use_cache"}
 
 @dataclass(frozen=True)
 class Span:
-    """One row's own tokens, [start, stop) of the long row, and the prefix it attends to as well.
+    """One row's own tokens in the long row, how many, and the prefix that they attend to as well.
 
     `sees` [own, prefix + own] is True where a token may look; None: no prefix, the usual rule.
     """
 
-    start: int
-    stop: int
-    prefix: slice
+    size: int
+    prefix: Prefix
     sees: Tensor | None
 
 
@@ -78,7 +77,6 @@ def layout(ids: Tensor, mask: Tensor, *, share: bool) -> Layout:
     end = 0
     for b, (found, prefix) in enumerate(zip(places_of, prefixes, strict=True)):
         own = len(found) - prefix.length
-        # A row that shares has no start of its own; nobody shares with it either.
         starts.append(end)
         first = starts[prefix.leader]
         shared = torch.arange(first, first + prefix.length)
@@ -86,7 +84,7 @@ def layout(ids: Tensor, mask: Tensor, *, share: bool) -> Layout:
         kept.append(b * mask.shape[1] + found[prefix.length :])
         positions.append(torch.arange(prefix.length, len(found)))
         sees = _backwards(own, prefix.length) if prefix.length else None
-        spans.append(Span(end, end + own, slice(first, first + prefix.length), sees))
+        spans.append(Span(own, prefix, sees))
         end += own
     return Layout(torch.cat(kept), torch.cat(positions), places, spans)
 
@@ -103,28 +101,35 @@ def packed_attention(
     spans: list[Span],
     **_: object,  # the interface of transformers: what other kinds of attention read
 ) -> tuple[Tensor, None]:
-    """Attention of each span over itself and its prefix: [1, H, N, D/H] -> [1, N, H, D/H]."""
+    """Attention of each span over itself and its prefix: [1, H, N, D/H] -> [1, N, H, D/H].
+
+    In float32 under autocast too: the backward pass in bfloat16 takes three times as long on a CPU.
+    """
     causal = _is_causal(module)
     fewer = key.shape[1] != query.shape[1]
+    sizes = [span.size for span in spans]
+    # Not slices: the gradient of each would be as large as the whole.
+    queries, keys, values = (x.float().split(sizes, 2) for x in (query, key, value))
     out = []
-    for span in spans:
-        own = slice(span.start, span.stop)
-        keys, values = key[:, :, own], value[:, :, own]
-        if span.sees is not None:
-            keys = torch.cat([key[:, :, span.prefix], keys], 2)
-            values = torch.cat([value[:, :, span.prefix], values], 2)
-        seen = scaled_dot_product_attention(
-            query[:, :, own],
-            keys,
-            values,
-            attn_mask=span.sees,
-            dropout_p=dropout,
-            is_causal=causal and span.sees is None,
-            scale=scaling,
-            enable_gqa=fewer,
-        )
-        out.append(seen.transpose(1, 2))
-    return torch.cat(out, 1), None
+    with torch.autocast(query.device.type, enabled=False):
+        for own, span in enumerate(spans):
+            k, v = keys[own], values[own]
+            if span.sees is not None:
+                leader, length = span.prefix.leader, span.prefix.length
+                k = torch.cat([keys[leader][:, :, :length], k], 2)
+                v = torch.cat([values[leader][:, :, :length], v], 2)
+            seen = scaled_dot_product_attention(
+                queries[own],
+                k,
+                v,
+                attn_mask=span.sees,
+                dropout_p=dropout,
+                is_causal=causal and span.sees is None,
+                scale=scaling,
+                enable_gqa=fewer,
+            )
+            out.append(seen.transpose(1, 2))
+    return torch.cat(out, 1).to(value.dtype), None
 
 
 AttentionInterface.register(NAME, packed_attention)
