@@ -15,10 +15,12 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from humanalign.cli import run
 from humanalign.prefer.files.formats import write_pairs
 from humanalign.reward.fit import fit_reward
+from humanalign.reward.labelled import fit_classifier
 from humanalign.reward.model import LearnedReward
 from humanalign.reward.recipe import Recipe
+from humanalign.reward.sources import resolve
 from humanalign.rows import read_rows
-from humanalign.types import PreferencePair
+from humanalign.types import LabelledText, PreferencePair
 
 CLOSE = 1e-4
 
@@ -294,6 +296,51 @@ def test_the_code_in_the_model_card_runs_and_gives_the_score(made, request, tmp_
     names = {"folder": str(out), "prompt": "w1 w2 w3", "answer": "good w4"}
     exec(code, names)
     assert names["score"] == pytest.approx(logits_of(out, PROMPTS[:1])[0], abs=CLOSE)
+
+
+TEMPLATE = (
+    "{% for m in messages %}{{ 'is the ' if m.role == 'assistant' else 'you are ' }}"
+    "{{ m.content }} ! {% endfor %}{% if add_generation_prompt %}is the {% endif %}"
+)
+
+
+def test_the_code_of_a_model_that_reads_chats_gives_the_score(tmp_path, capsys):
+    backbone = tiny_models.save_causal(tmp_path / "backbone")
+    words = AutoTokenizer.from_pretrained(backbone)
+    words.chat_template = TEMPLATE
+    words.save_pretrained(backbone)
+    place = fitted(tmp_path, backbone)
+    out = exported(capsys, place, tmp_path / "out")
+    code = re.findall(r"```python\n(.*?)```", (out / "README.md").read_text(), re.DOTALL)[0]
+    names = {"folder": str(out), "prompt": "w1 w2 w3", "answer": " good w4"}
+    exec(code, names)
+    expected = LearnedReward.load(place / "model").raw_scores(["w1 w2 w3"], [" good w4"])
+    assert names["score"] == pytest.approx(expected[0], abs=CLOSE)
+
+
+def test_a_classifier_of_texts_keeps_its_labels_and_its_code_names_one(tmp_path, capsys):
+    rows = [
+        LabelledText(f"{'good fine' if i % 2 else 'bad rude'} w{i}", {"ok": i % 2, "no": 1 - i % 2})
+        for i in range(24)
+    ]
+    fit_classifier(
+        tiny_models.save_encoder(tmp_path / "backbone"),
+        rows[:16],
+        rows[16:],
+        recipe=Recipe(epochs=2, lr=1e-3),
+        run=tmp_path / "run",
+    )
+    out = exported(capsys, tmp_path / "run", tmp_path / "out")
+    text = (out / "README.md").read_text()
+    assert "names the label that most votes went to" in text
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    names = {"folder": str(out), "text": "bad rude w3"}
+    exec(code, names)
+    logits = [
+        resolve(f"run:{tmp_path / 'run'}?label={label}").score([""], ["bad rude w3"])[0]
+        for label in ("ok", "no")
+    ]
+    assert names["label"] == ("ok" if logits[0] > logits[1] else "no")
 
 
 def test_the_model_card_has_the_numbers_and_warnings_of_the_reward_card(

@@ -15,6 +15,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from humanalign.errors import ConfigError, DataError
+from humanalign.reward.chat import closing
 from humanalign.reward.classifier import ABOUT, label_names
 from humanalign.reward.native import last_layer
 from humanalign.reward.reading import load_tokenizer
@@ -25,13 +26,15 @@ from humanalign.reward.sources import SAVED
 class Exported:
     """What was written: its labels, how many tokens it reads, whether a prompt is read too.
 
-    `standardised` is False where the logit is a raw score, whose differences are log-odds.
+    `standardised` is False where the logit is a raw score, whose differences are log-odds. `ending`
+    is what the chat template writes after an answer, None where the model reads plain text.
     """
 
     labels: tuple[str, ...]
     max_tokens: int
     reads_prompt: bool
     standardised: bool
+    ending: str | None = None
 
 
 def export_reward(folder: Path, out: Path) -> Exported:
@@ -64,6 +67,7 @@ def export_reward(folder: Path, out: Path) -> Exported:
         max_tokens=tokenizer.model_max_length,
         reads_prompt=of_pairs or about.get("text") == "both",
         standardised=standardised,
+        ending=closing(tokenizer) if about.get("chat") else None,
     )
 
 

@@ -22,6 +22,16 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForSequenceClassification.from_pretrained(folder)
 """
 BOTH = 'tokenizer(prompt, answer, truncation="only_first", return_tensors="pt")'
+CHAT = """chat = [{{"role": "user", "content": prompt}}]
+asked = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+words = tokenizer(
+    asked,
+    answer.strip() + {ending!r},
+    add_special_tokens=False,
+    truncation="only_first",
+    return_tensors="pt",
+)
+"""
 ALONE = 'tokenizer(text, truncation=True, return_tensors="pt")'
 
 
@@ -55,9 +65,11 @@ def _reward(place: Path, out: Path, summary: Mapping) -> str:
 
 def _use(made: Exported) -> str:
     """Code that runs as it stands, and what the numbers mean."""
-    words = BOTH if made.reads_prompt else ALONE
+    words = f"words = {BOTH if made.reads_prompt else ALONE}\n"
+    if made.ending is not None:
+        words = CHAT.format(ending=made.ending)
     if len(made.labels) == 1:
-        last = f"score = model(**{words}).logits[0, 0].item()\n"
+        last = "score = model(**words).logits[0, 0].item()\n"
         unit = (
             "1 is one standard deviation of the answers it was fitted on, whose mean is 0"
             if made.standardised
@@ -65,11 +77,11 @@ def _use(made: Exported) -> str:
         )
         said = f"The higher the score, the better the answer; {unit}."
     else:
-        last = f"label = model.config.id2label[int(model(**{words}).logits.argmax())]\n"
+        last = "label = model.config.id2label[int(model(**words).logits.argmax())]\n"
         said = f"Its labels: {', '.join(made.labels)}."
     return (
-        f"```python\n{LOAD}{last}```\n\n{said} It reads {made.max_tokens} tokens, those at the end "
-        "of what it is given.\n"
+        f"```python\n{LOAD}{words}{last}```\n\n{said} It reads {made.max_tokens} tokens, those at "
+        "the end of what it is given.\n"
     )
 
 
