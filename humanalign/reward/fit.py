@@ -68,6 +68,7 @@ def fit_reward(
             backbone,
             pooling=recipe.pooling,
             max_tokens=recipe.max_tokens,
+            chat=recipe.chat,
             device=device,
             seed=seed,
         ),

@@ -44,17 +44,9 @@ def learn(
     """
     per_epoch = math.ceil(len(rows) / recipe.batch)
     trainer = trainer_of(model, recipe, steps=recipe.epochs * per_epoch, heads=heads)
-    kept = Kept(
-        trainer.parameters, decay=recipe.average, patience=recipe.patience if validation else 0
-    )
+    patience = recipe.patience if validation else 0
+    kept = Kept(trainer.parameters, decay=recipe.average, patience=patience)
     cut = cut or _whole
-    _set_dropout(model, recipe.dropout)
-
-    def before(step: int) -> None:
-        # What is new in transformers starts in training mode, with a dropout of its own.
-        model.train(recipe.dropout > 0)
-        if recipe.dropout:
-            torch.manual_seed(int(content_id("dropout", seed, step), 16) % 2**63)
 
     def evaluate() -> dict[str, float]:
         model.eval()
@@ -74,11 +66,11 @@ def learn(
             cut=cut,
             seed=seed,
             stage=stage,
-            evaluate=evaluate if kept.patience else None,
+            evaluate=evaluate if patience else None,
             evaluate_every=per_epoch,
             checkpoint_every=checkpoint_every,
             keep=keep,
-            before_step=before,
+            before_step=lambda step: _set_dropout(model, recipe.dropout, seed=seed, step=step),
             after_step=kept.after_step,
             stop=lambda: kept.exhausted,
             state=kept,
@@ -107,8 +99,15 @@ def _whole(rows: Sequence[Row]) -> list[Sequence[Row]]:
     return [rows]
 
 
-def _set_dropout(model: nn.Module, share: float) -> None:
-    """Give every dropout layer this share; without dropout the model stays in eval mode."""
+def _set_dropout(model: nn.Module, share: float, *, seed: int, step: int) -> None:
+    """Let every dropout layer zero this share, by (seed, step); eval mode where that is 0.
+
+    What is new in transformers starts in training mode, with a dropout of its own.
+    """
+    model.train(share > 0)
+    if not share:
+        return
+    torch.manual_seed(int(content_id("dropout", seed, step), 16) % 2**63)
     for module in model.modules():
-        if share and isinstance(module, nn.Dropout):
+        if isinstance(module, nn.Dropout):
             module.p = share

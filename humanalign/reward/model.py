@@ -25,6 +25,7 @@ from humanalign.hub import locate
 from humanalign.models import Lora, default_device
 from humanalign.reward.backbone import Backbone, Pooling, load_backbone, save_backbone
 from humanalign.reward.batches import score_rows
+from humanalign.reward.chat import uses_chat
 from humanalign.reward.classifier import weights_id
 from humanalign.reward.native import agree_on_marks
 from humanalign.reward.reading import Reader, TokenRows, load_tokenizer, token_limit
@@ -75,13 +76,15 @@ class LearnedReward(nn.Module):
         *,
         pooling: Pooling | None = None,
         max_tokens: int | None = None,
+        chat: bool | None = None,
         device: str | None = None,
         seed: int = 0,
     ) -> LearnedReward:
         """An untrained reward: a pretrained backbone under a random head.
 
         `max_tokens` counts prompt and response together; by default 192, or the backbone's limit.
-        ConfigError when it is beyond that limit.
+        `chat`: read by the tokenizer's chat template; None: where it has one. ConfigError: more
+        tokens than the backbone reads, or no chat template where one is asked for.
         """
         folder = locate(name)
         tokenizer = load_tokenizer(folder)
@@ -92,7 +95,8 @@ class LearnedReward(nn.Module):
         kept = max_tokens or min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
         if backbone.pooling == "native":
             agree_on_marks(backbone.model.config, tokenizer)
-        reward = cls(backbone, head, Reader.of(tokenizer, kept))
+        reader = Reader.of(tokenizer, kept, chat=uses_chat(tokenizer, chat, name))
+        reward = cls(backbone, head, reader)
         return reward.eval().to(device or default_device())
 
     @property
@@ -163,7 +167,7 @@ class LearnedReward(nn.Module):
     def identity(self) -> str:
         """The same for the same weights, scale, tokenizer and way of reading: a cache's key."""
         words = self.reader.tokenizer.get_vocab()
-        ways = (asdict(self.scale), self.reader.max_tokens, self.backbone.pooling)
+        ways = (asdict(self.scale), self.reader.max_tokens, self.reader.chat, self.backbone.pooling)
         return content_id("learned", weights_id(self), ways, words)
 
     def standardise(self, prompts: Sequence[str], completions: Sequence[str]) -> None:
@@ -210,6 +214,7 @@ class LearnedReward(nn.Module):
             "pooling": self.backbone.pooling,
             "causal": self.backbone.causal,
             "max_tokens": self.reader.max_tokens,
+            "chat": self.reader.chat,
             "scale": asdict(self.scale),
         }
         # Last: a directory with reward.json is whole.
@@ -223,7 +228,11 @@ class LearnedReward(nn.Module):
         path = Path(path)
         about = _about(path)
         reward = cls.start(
-            str(path), pooling=about["pooling"], max_tokens=about["max_tokens"], device=device
+            str(path),
+            pooling=about["pooling"],
+            max_tokens=about["max_tokens"],
+            chat=about["chat"],
+            device=device,
         )
         if not reward.backbone.slot:
             reward.head.load_state_dict(load_file(path / HEAD))

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.hub import require_tokenizer
+from humanalign.reward.chat import closing, opening
 
 # transformers gives tokenizers of unlimited length this size or a larger one.
 UNLIMITED = 10**6
@@ -58,26 +59,36 @@ class Reader:
     before: tuple[int, ...]
     between: tuple[int, ...]
     after: tuple[int, ...]
+    chat: bool = False
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Reader:
+    def of(
+        cls, tokenizer: PreTrainedTokenizerBase, max_tokens: int, *, chat: bool = False
+    ) -> Reader:
         """A reader of at most `max_tokens` tokens, its special tokens learnt from the tokenizer.
 
         The frame is what is left of `tokenizer("a", "b")` without the tokens of the two texts, so
-        BERT's one separator, RoBERTa's two and T5's EOS all come out right.
+        BERT's one separator, RoBERTa's two and T5's EOS all come out right. With `chat` the
+        tokenizer's chat template writes all of it (chat.py).
         """
+        if chat:
+            end = tokenizer(closing(tokenizer), add_special_tokens=False)["input_ids"]
+            return cls(tokenizer, max_tokens, (), (), tuple(end), chat=True)._checked()
         a, b = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in "ab")
         one, two = tokenizer("a")["input_ids"], tokenizer("a", "b")["input_ids"]
         start = next(i for i in range(len(one)) if one[i : i + len(a)] == a)
         after = one[start + len(a) :]
         between = two[start + len(a) : len(two) - len(after) - len(b)]
-        reader = cls(tokenizer, max_tokens, tuple(one[:start]), tuple(between), tuple(after))
-        if max_tokens < reader.frame_size + 2:
+        before = tuple(one[:start])
+        return cls(tokenizer, max_tokens, before, tuple(between), tuple(after))._checked()
+
+    def _checked(self) -> Reader:
+        least = self.frame_size + 2
+        if self.max_tokens < least:
             raise ConfigError(
-                f"max_tokens: must be at least {reader.frame_size + 2} for this tokenizer, "
-                f"got {max_tokens}"
+                f"max_tokens: must be at least {least} for this tokenizer, got {self.max_tokens}"
             )
-        return reader
+        return self
 
     @property
     def frame_size(self) -> int:
@@ -90,6 +101,11 @@ class Reader:
 
     def encode(self, prompts: Sequence[str | None], responses: Sequence[str]) -> list[Encoded]:
         """The rows without padding; each distinct text is tokenised once, all in one call."""
+        if self.chat:
+            written = {p: opening(self.tokenizer, p) for p in set(prompts) if p is not None}
+            prompts = [None if p is None else written[p] for p in prompts]
+            # A template strips an answer; in a transcript it begins with a space.
+            responses = [response.strip() for response in responses]
         texts = list(dict.fromkeys(text for text in (*prompts, *responses) if text is not None))
         known = dict(zip(texts, self._plain(texts), strict=True))
         return [

@@ -29,14 +29,14 @@ class Recipe:
 
     `batch` counts prompts, each with all its pairs. `max_tokens` of prompt and answer are kept from
     the end; None keeps 192, or what the backbone reads where that is less. `pooling` None is what
-    suits the backbone. `margin` scales each pair's consensus margin into the loss. `smoothing` e
-    makes a judgement's target 1 - e/2 (label smoothing: Szegedy et al. 2016, arXiv 1512.00567, of
-    two classes), and `centring` c adds c (r_j + r_k)^2 per pair, so that scores stay around 0
-    (Eisenstein et al. 2023, arXiv 2312.09244). `average` is the decay of a moving average of the
-    weights, which is kept instead of them. With `patience` n, `validation` of the training prompts
-    are put aside, and the fit ends after n epochs without a lower loss on them, at its best epoch.
-    `micro_tokens` bounds the padded tokens of one forward, and never changes a result;
-    `precision` "bf16" multiplies in bfloat16 where the processor is faster at it.
+    suits the backbone, `chat` None its chat template where it has one. `margin` scales each pair's
+    consensus margin into the loss. `smoothing` e makes a judgement's target 1 - e/2 (Szegedy et al.
+    2016, arXiv 1512.00567, for two classes), and `centring` c adds c (r_j + r_k)^2 per pair, so
+    that scores stay around 0 (Eisenstein et al. 2023, arXiv 2312.09244). `average` is the decay of
+    a moving average of the weights, which is kept instead of them. With `patience` n, `validation`
+    of the training prompts are put aside, and the fit ends after n epochs without a lower loss on
+    them, at its best epoch. `micro_tokens` bounds the padded tokens of one forward, and never
+    changes a result; `precision` "bf16" multiplies in bfloat16 where the processor is faster at it.
     """
 
     lr: float = 5e-5
@@ -44,6 +44,7 @@ class Recipe:
     batch: int = 16
     max_tokens: int | None = None
     pooling: Pooling | None = None
+    chat: bool | None = None
     freeze_layers: int = 0
     lora: Lora | None = None
     margin: float = 0.0

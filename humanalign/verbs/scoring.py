@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from humanalign.conversations import Messages
 from humanalign.errors import ConfigError, DataError
 from humanalign.prefer.files.formats import read_pairs
-from humanalign.prefer.files.transcripts import Messages, messages_of, pair_of_messages
+from humanalign.prefer.files.transcripts import messages_of, pair_of_messages
 from humanalign.reward.sources import resolve
 from humanalign.rows import iter_rows, write_bytes
 from humanalign.settings import ScoreConfig

@@ -16,7 +16,7 @@ ROOMS = ("collect", "prefer", "reward", "align", "evaluate")
 # Lower may not import higher. The first word of a module's name below humanalign tells its layer.
 LAYERS = [
     ("types", "errors", "rooms"),
-    ("rows", "intervals", "config", "settings", "run"),
+    ("rows", "intervals", "config", "settings", "run", "conversations"),
     ("objectives",),
     (
         *("hub", "loading", "encoding", "decoding", "attention", "adapters", "models", "heads"),

@@ -18,6 +18,7 @@ from humanalign.reward.recipe import Recipe, rates
 from humanalign.reward.trainable import block_names
 from humanalign.run import Run
 from humanalign.settings import RewardConfig
+from humanalign.settings.labelled import LabelledData
 from humanalign.train import Loss
 from humanalign.types import PreferencePair
 from humanalign.verbs.training import recipe_of
@@ -29,7 +30,15 @@ ROWS = [0.1 * i for i in range(12)]
 def test_the_settings_of_the_command_have_the_recipes_names_and_defaults():
     config = RewardConfig(model="m", pairs="p")
     assert recipe_of(config) == Recipe()
-    own = {"model", "pairs", "eval_pairs", "curve", "checkpoint", "seed"}
+    own = {
+        "model",
+        "pairs",
+        "eval_pairs",
+        "curve",
+        "checkpoint",
+        "seed",
+        *LabelledData.model_fields,
+    }
     assert {f.name for f in fields(Recipe)} == set(RewardConfig.model_fields) - own
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from humanalign.conversations import as_transcript
 from humanalign.errors import DataError
 from humanalign.prefer.files.cells import count, listed, present, text
 from humanalign.prefer.files.gathering import Gathering
 from humanalign.prefer.files.judgements import MOST
 from humanalign.prefer.files.ranked import NO_PROMPT, choice_marks
-from humanalign.prefer.files.transcripts import as_transcript
 from humanalign.types import Prompt
 
 # Davidson et al. 2017 (arXiv:1703.04009): how many annotators chose each class, worst first.

@@ -20,16 +20,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
+from humanalign.conversations import Messages, as_messages, as_transcript, is_transcript
 from humanalign.errors import DataError, did_you_mean
-from humanalign.prefer.files.transcripts import (
-    Messages,
-    as_messages,
-    as_transcript,
-    is_transcript,
-    messages_of,
-    pair_of_messages,
-    split_transcripts,
-)
+from humanalign.prefer.files.transcripts import messages_of, pair_of_messages, split_transcripts
 from humanalign.prefer.pairs import Texts
 from humanalign.prefer.ranks import competition_marks, parse_marks
 from humanalign.prefer.statistics.votes import levels

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from humanalign.conversations import as_messages, as_transcript, is_transcript
 from humanalign.prefer.files.judgements import Record
-from humanalign.prefer.files.transcripts import as_messages, as_transcript, is_transcript
 from humanalign.prefer.pairs import ordered
 from humanalign.types import Completion, Prompt
 

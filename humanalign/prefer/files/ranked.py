@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from humanalign.conversations import TURN
 from humanalign.errors import DataError
 from humanalign.prefer.files.cells import listed, number, present, structure, text
 from humanalign.prefer.files.formats import LABELS, pairs_of_row
 from humanalign.prefer.files.gathering import Gathering, plain
-from humanalign.prefer.files.transcripts import TURN, split_at_words
+from humanalign.prefer.files.transcripts import split_at_words
 from humanalign.prefer.ranks import Mark
 from humanalign.types import Prompt, RaterKind
 

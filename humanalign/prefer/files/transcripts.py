@@ -1,21 +1,12 @@
-"""Conversations as text and back: "\\n\\nHuman: ...\\n\\nAssistant: ..." (Bai et al. 2022).
+"""Where the prompt of two conversations ends: in transcripts, in texts and in lists of messages.
 
-A conversation of one user message is its plain text; a longer one becomes a transcript that ends
-in "\\n\\nAssistant:", and its answers begin with the space that follows (arXiv:2204.05862).
+How a conversation is written as text is in `humanalign.conversations`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
+from humanalign.conversations import SPEAKERS, TURN, Messages, as_transcript, turns
 from humanalign.errors import DataError, did_you_mean
-
-Messages = Sequence[tuple[str, str]]
-
-TURN = "\n\nAssistant:"
-SPEAKERS = {"user": "Human", "assistant": "Assistant", "system": "System"}
-ROLES = {speaker: role for role, speaker in SPEAKERS.items()}
 
 
 def split_transcripts(chosen: str, rejected: str) -> tuple[str, str, str]:
@@ -48,27 +39,6 @@ def _shared(chosen: str, rejected: str) -> int:
     """How many characters both begin with."""
     pairs = enumerate(zip(chosen, rejected, strict=False))
     return next((n for n, (a, b) in pairs if a != b), min(len(chosen), len(rejected)))
-
-
-def is_transcript(prompt: str) -> bool:
-    """Whether a prompt is a transcript that waits for the assistant."""
-    return prompt.startswith("\n\n") and prompt.endswith(TURN)
-
-
-def as_transcript(messages: Messages) -> str:
-    """The transcript of a conversation, waiting for the assistant."""
-    return _turns(messages) + TURN
-
-
-def as_messages(prompt: str) -> list[dict[str, str]]:
-    """The messages of a prompt: the turns of a transcript, else one message of the user."""
-    if not is_transcript(prompt):
-        return [{"role": "user", "content": prompt}]
-    parts = re.split(r"\n\n(Human|Assistant|System):", prompt[: -len(TURN)])
-    return [
-        {"role": ROLES[speaker], "content": content.strip()}
-        for speaker, content in zip(parts[1::2], parts[2::2], strict=True)
-    ]
 
 
 def messages_of(value: object, name: str) -> Messages:
@@ -116,8 +86,4 @@ def _answer(messages: Messages) -> str:
     """The first message's text, and the turns after it as a transcript."""
     if messages[0][0] != "assistant":
         raise DataError(f"an answer must be the assistant's, got the {messages[0][0]}'s")
-    return messages[0][1] + _turns(messages[1:])
-
-
-def _turns(messages: Messages) -> str:
-    return "".join(f"\n\n{SPEAKERS[role]}: {content}" for role, content in messages)
+    return messages[0][1] + turns(messages[1:])
