@@ -95,12 +95,14 @@ def reliability(before: Sequence[Mapping], after: Sequence[Mapping], label: str)
         ("after", [_point(b) for b in after], 2.5),
     ]
     points = [point for _, side, _ in sides for point in side]
-    left = 0.5 if min(at for at, _ in points) >= 0.5 else 0.0
-    low = min(left, math.floor(10 * min(mark.low for _, mark in points)) / 10)
-    across, up = scale(left, 1.0, LEFT, WIDTH - RIGHT), scale(low, 1.0, PLOT - BOTTOM - 12, TOP)
-    body = _grid((low, 1.0), up) + _feet([(t, s) for t, s in ticks(left, 1.0)], across)
+    sure = [at for at, _ in points]
+    left = 0.5 if min(sure) >= 0.5 else 0.0
+    right = max(math.ceil(10 * max(sure) - 1e-9) / 10, left + 0.1)
+    low, high = edges_of([mark for _, mark in points], left, right)
+    across, up = scale(left, right, LEFT, WIDTH - RIGHT), scale(low, high, PLOT - BOTTOM - 12, TOP)
+    body = _grid((low, high), up) + _feet(ticks(left, right), across)
     body += Markup('<polyline class="ideal" points="{:.1f},{:.1f} {:.1f},{:.1f}"/>').format(
-        float(across(left)), float(up(left)), float(across(1.0)), float(up(1.0))
+        float(across(left)), float(up(left)), float(across(right)), float(up(right))
     )
     for kind, side, aside in sides:
         path = " ".join(f"{float(across(x)) + aside:.1f},{float(up(m.value)):.1f}" for x, m in side)

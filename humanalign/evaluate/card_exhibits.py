@@ -65,6 +65,8 @@ def forest(card: Mapping) -> Exhibit | None:
     for group in ("source", "criterion", "labeler"):
         inner = within(card, "by", group)
         rows = [(str(name), told, "") for name, told in inner.items() if whole(told)]
+        if len(rows) == 1 and rows[0][1] == card.get("accuracy"):
+            continue  # all pairs are of one kind, and they stand above
         found += [(f"By {group}", None, ""), *rows] if rows else []
     marks = [mark(told) for _, told, _ in found if told]
     if not marks:

@@ -57,7 +57,7 @@ def reliabilities(summary: Mapping) -> tuple[Exhibit, ...]:
     parts = within(summary, "calibration")
     names = [name for name in parts if within(parts, name)]
     told = [
-        calibration({"calibration": parts[name]}, f", {name}") for name in names[:MOST_PICTURES]
+        calibration({"calibration": parts[name]}, f" of {name}") for name in names[:MOST_PICTURES]
     ]
     return tuple(shown for shown in (told[:1] if len(names) == 2 else told) if shown)
 

@@ -151,7 +151,9 @@ def _glance(
     for told in chapters:
         accuracy = _within(told.run, "accuracy") if told.run.stage == "reward" else None
         if accuracy:
-            said = f"of held-out pairs in the labelers' order; {_spread(accuracy)}"
+            of = "texts given the label of most votes"
+            of = of if "auroc" in told.run.summary else "pairs in the labelers' order"
+            said = f"of held-out {of}; {_spread(accuracy)}"
             rows.append(("Reward model accuracy", f"{100 * accuracy['value']:.0f} %", said))
     return rows
 

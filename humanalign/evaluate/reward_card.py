@@ -58,7 +58,7 @@ def told_card(card: object) -> Card | None:
         warnings=tuple(map(str, warnings if isinstance(warnings, list) else ())),
         tables=tuple(filter(None, (tell(card) for tell in (forest, habits, labelers, rest)))),
         pictures=tuple(filter(None, (calibration(card), curve(card)))),
-        headline=_headline(card.get("accuracy"), "pairs"),
+        headline=_headline(card.get("accuracy"), "pairs" if _seen(card) else "unseen pairs", 0.5),
         examples=tuple(map(str, examples if isinstance(examples, list) else ()))[:EXAMPLES],
     )
 
@@ -96,7 +96,7 @@ def told_labels(summary: Mapping, samples: Sequence[Mapping] = ()) -> Card | Non
         warnings=tuple(warnings),
         tables=tuple(filter(None, (labels(summary), confusion(summary)))),
         pictures=reliabilities(summary),
-        headline=_headline(accuracy, "texts"),
+        headline=_headline(accuracy, "unseen texts", share),
         examples=tuple(
             f"{row.get('label')}, taken for {row.get('said')}: {row.get('text')}"
             for row in samples[:EXAMPLES]
@@ -147,10 +147,12 @@ def _table(shown: Exhibit) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _headline(accuracy: object, what: str) -> str:
+def _headline(accuracy: object, what: str, chance: float) -> str:
     if not known(accuracy):
         return ""
-    return f"Right on {100 * accuracy['value']:.0f}\u00a0% of unseen {what}"
+    if whole(accuracy) and accuracy["ci_low"] <= chance:
+        return f"Not shown to be better than chance on {what}"
+    return f"Right on {100 * accuracy['value']:.0f}\u00a0% of {what}"
 
 
 def verdict(card: Mapping) -> tuple[str, ...]:
@@ -166,10 +168,20 @@ def _right(card: Mapping) -> str:
     count = f"{number(pairs['test'])} pairs" if is_number(pairs.get("test")) else "pairs"
     prompts = pairs.get("test_prompts")
     unseen = f" of {number(prompts)} prompts" if is_number(prompts) else ""
+    if same := _seen(card):
+        unseen += f", {number(same)} of which are in its training pairs"
+    elif pairs.get("train"):
+        unseen += " that it never saw"
     return (
-        f"On {count}{unseen} that it never saw, this reward picks the answer that the labelers "
+        f"On {count}{unseen}, this reward picks the answer that the labelers "
         f"preferred {percent(accuracy)}; a coin gets 50\u00a0%."
     )
+
+
+def _seen(card: Mapping) -> float:
+    """How many of the prompts are known to have been trained on."""
+    same = within(card, "leaks").get("same_prompts")
+    return same if is_number(same) else 0
 
 
 def _against(card: Mapping) -> str:

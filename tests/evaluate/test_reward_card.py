@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from cards import card, change, share
+from reward_cards import card, change, share
 from test_report import PAYLOADS, Page
 
 from humanalign.evaluate.card_charts import Mark, learning, reliability, strip, strip_axis
@@ -37,11 +37,26 @@ def page(tmp_path_factory):
 
 
 def test_the_first_sentence_says_how_right_on_what():
-    told = {"pairs": {"test": 412, "test_prompts": 141}, "accuracy": NARROW}
+    told = {"pairs": {"train": 9, "test": 412, "test_prompts": 141}, "accuracy": NARROW}
     assert verdict(told)[0] == (
         "On 412 pairs of 141 prompts that it never saw, this reward picks the answer that the "
         "labelers preferred 70.0\u00a0% of the time (68.0 to 72.0\u00a0%); a coin gets 50\u00a0%."
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"pairs": {"test": 9}}, "On 9 pairs, this reward"),
+        ({"pairs": {"train": 3, "test": 9}}, "On 9 pairs that it never saw, this reward"),
+        (
+            {"pairs": {"train": 3, "test": 9}, "leaks": {"same_prompts": 2}},
+            "On 9 pairs, 2 of which are in its training pairs, this reward",
+        ),
+    ],
+)
+def test_nothing_is_called_unseen_that_may_have_been_seen(told, words):
+    assert verdict({**told, "accuracy": NARROW})[0].startswith(words)
 
 
 def test_the_second_sentence_claims_only_what_an_interval_leaves_over():
@@ -186,6 +201,20 @@ def test_every_number_of_a_classifier_stands_in_the_page(tmp_path):
         assert f"{each['value']:.3f} [{low:.3f}, {high:.3f}], n {each['n']}" in text
     for row in ("nothate 150 10", "hate 18 22"):
         assert row in text
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "headline"),
+    [
+        (share(0.7, 200), "Right on 70\u00a0% of unseen pairs"),
+        (share(0.59, 60), "Not shown to be better than chance on unseen pairs"),
+        (None, ""),
+    ],
+)
+def test_the_headline_claims_no_more_than_the_interval(accuracy, headline):
+    told = told_card({"accuracy": accuracy, "warnings": []})
+    assert told is not None
+    assert told.headline == headline
 
 
 def test_two_labels_have_one_reliability_and_three_have_three(tmp_path):
