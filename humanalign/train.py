@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -42,7 +42,7 @@ class Trainer:
     """AdamW over named parameters, a schedule, clipping by global norm and a guard against NaN.
 
     `lr_of` gives parameters below a dotted name (`layer.1` is not `layer.11`) a rate of their own;
-    the longest name counts.
+    the longest name counts. `undecayed` names the parameters without weight decay.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Trainer:
         lr: float,
         lr_of: Mapping[str, float] | None = None,
         weight_decay: float = 0.0,
+        undecayed: Collection[str] = (),
         betas: tuple[float, float] = (0.9, 0.95),
         eps: float = 1e-5,
         max_grad_norm: float = 1.0,
@@ -63,7 +64,7 @@ class Trainer:
         self.max_grad_norm = max_grad_norm
         self.steps, self.last_lr = 0, lr
         self.optimizer = torch.optim.AdamW(
-            _groups(self.parameters, lr, lr_of or {}),
+            _groups(self.parameters, lr, lr_of or {}, undecayed),
             lr=lr,
             betas=betas,
             eps=eps,
@@ -228,14 +229,20 @@ def _pieces(rows: Sequence[Row], size: int) -> Iterable[Sequence[Row]]:
 
 
 def _groups(
-    parameters: Mapping[str, nn.Parameter], lr: float, lr_of: Mapping[str, float]
+    parameters: Mapping[str, nn.Parameter],
+    lr: float,
+    lr_of: Mapping[str, float],
+    undecayed: Collection[str],
 ) -> list[dict]:
-    by_rate: dict[float, list[nn.Parameter]] = {}
+    alike: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, p in parameters.items():
         above = [n for n in lr_of if name == n or name.startswith(f"{n.removesuffix('.')}.")]
         rate = lr_of[max(above, key=len)] if above else lr
-        by_rate.setdefault(rate, []).append(p)
-    return [{"params": ps, "scale": rate / lr} for rate, ps in by_rate.items()]
+        alike.setdefault((rate, name not in undecayed), []).append(p)
+    return [
+        {"params": ps, "scale": rate / lr} | ({} if decays else {"weight_decay": 0.0})
+        for (rate, decays), ps in alike.items()
+    ]
 
 
 def _resume(run: Run | None, trainer: Trainer, state: State | None) -> int:

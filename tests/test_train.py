@@ -150,6 +150,23 @@ def test_parameters_with_a_prefix_have_their_own_rate_under_the_same_schedule():
     assert q.item() == pytest.approx(-0.60, rel=1e-4)
 
 
+def test_a_prefix_ends_where_a_name_does_and_the_longest_counts():
+    parts = {name: weights(0.0) for name in ("layer.1.p", "layer.11.p", "layer.1.norm.p")}
+    trainer = Trainer(parts, lr=0.1, lr_of={"layer.1": 0.2, "layer.1.norm": 0.3}, max_grad_norm=0.0)
+    trainer.step([Loss(sum(p.sum() for p in parts.values()), 1.0)])
+    moved = {name: -p.item() for name, p in parts.items()}
+    wanted = {"layer.1.p": 0.2, "layer.11.p": 0.1, "layer.1.norm.p": 0.3}
+    assert moved == pytest.approx(wanted, rel=1e-4)
+
+
+def test_what_is_named_undecayed_keeps_its_size():
+    p, q = weights(1.0), weights(1.0)
+    trainer = Trainer({"p": p, "q": q}, lr=0.1, weight_decay=0.5, undecayed={"q"})
+    trainer.step([linear(p, 0.0), Loss((q * 0).sum(), 0.0)])
+    # AdamW without a gradient: w (1 - lr decay)
+    assert (p.item(), q.item()) == pytest.approx((0.95, 1.0))
+
+
 def test_metrics_are_means_over_rows_not_over_micro_batches():
     p = weights(0.0)
     trainer = Trainer({"p": p}, lr=0.1)

@@ -30,7 +30,7 @@ class RewardConfig(LabelledData):
     eval_pairs: str | None = Field(
         default=None, description="held out; null keeps one prompt in five"
     )
-    lr: Rate = 5e-5
+    lr: Rate = 1e-4
     epochs: Positive = 2
     batch: Positive = Field(default=16, description="prompts per step, with all their pairs")
     max_tokens: Positive | None = Field(
@@ -50,11 +50,11 @@ class RewardConfig(LabelledData):
     smoothing: BelowOne = Field(default=0.0, description="label smoothing e: the target is 1 - e/2")
     centring: NonNegative = Field(default=0.0, description="weight of (r_j + r_k)^2 in the loss")
     head_lr: Rate = Field(default=1.0, description="rate of the new head, in multiples of lr")
-    layer_decay: Share = Field(default=1.0, description="rate of a layer over that of the next")
-    dropout: BelowOne = Field(default=0.0, description="share of what a dropout layer zeroes")
+    layer_decay: Share = Field(default=0.9, description="rate of a layer over that of the next")
+    dropout: BelowOne = Field(default=0.1, description="share of what a dropout layer zeroes")
     weight_decay: NonNegative = 0.01
     warmup: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.0, description="share of the steps until lr is whole"
+        default=0.1, description="share of the steps until lr is whole"
     )
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     average: BelowOne = Field(default=0.0, description="decay of an average of the weights; 0: off")

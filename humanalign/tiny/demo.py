@@ -31,7 +31,11 @@ WORDS = {"max_new_tokens": 48}
 SETTINGS = RoundSettings(
     collect={**WORDS, "samples": 8, "overlap": 3, "criterion": HARMLESS},
     prefer={"raters": "simulated"},
-    reward={"model": MODEL, "lr": 2e-3, "epochs": 3, "batch": 4},
+    reward={
+        **{"model": MODEL, "lr": 2e-3, "epochs": 3, "batch": 4},
+        # The bundled model never learned with dropout, and its words are few.
+        **{"dropout": 0.0, "layer_decay": 1.0, "warmup": 0.0},
+    },
     align={
         **WORDS,
         **{"steps": 40, "minibatches": 2, "lr": 1e-3, "schedule": "linear"},

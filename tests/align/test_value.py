@@ -116,7 +116,7 @@ def test_a_value_model_that_was_a_reward_begins_with_what_that_expects(llama, tm
     reward_folder(tmp_path / "run" / inside, llama)
     learner = learner_of(started(llama, "all weights"), value={"model": str(tmp_path / "run")})
     batch = rolled(learner, SCORES).batch
-    before = LearnedReward.start(str(llama), seed=3, device="cpu")
+    reward = LearnedReward.load(tmp_path / "run" / inside, device="cpu")
     tokens = batch.tokens
     for row in range(4):
         asked = tokens.prompt_ids[row][tokens.prompt_mask[row]]
@@ -124,8 +124,9 @@ def test_a_value_model_that_was_a_reward_begins_with_what_that_expects(llama, tm
         for t in range(len(said)):
             ids = torch.cat([asked, said[:t]])[None]
             with torch.no_grad():
-                hidden = before.backbone.model(input_ids=ids).last_hidden_state[:, -1:]
-                raw = float(before.head(hidden))
+                hidden = reward.backbone.model.base_model(input_ids=ids).last_hidden_state
+                # The scale is in the weights, but for the mean: this head has no bias.
+                raw = 2.5 * float(reward.head.linear(hidden[:, -1]))
             wanted = (raw - 0.7) / 2.5
             assert float(batch.values[row, t]) == pytest.approx(wanted, abs=1e-4)
 

@@ -24,6 +24,11 @@ CLOSE = 1e-5
 WORTH = {f"w{i}": (i - 19.5) / 8 for i in range(40)}
 
 
+def plain(**own: object) -> Recipe:
+    """A recipe for a random model of two layers, which has nothing to lose by learning fast."""
+    return Recipe(**{"dropout": 0.0, "layer_decay": 1.0, "warmup": 0.0, **own})  # type: ignore
+
+
 def utility(text: str) -> float:
     return sum(WORTH[word] for word in text.split())
 
@@ -56,7 +61,7 @@ def flipped(pairs: list[PreferencePair]) -> list[PreferencePair]:
 def fitted(encoder) -> LearnedReward:
     """A quick fit, for questions that its quality does not touch."""
     return fit_reward(
-        encoder, simulated_pairs(30, seed=1), recipe=Recipe(lr=1e-3, epochs=1, batch=8)
+        encoder, simulated_pairs(30, seed=1), recipe=plain(lr=1e-3, epochs=1, batch=8)
     )
 
 
@@ -65,7 +70,7 @@ def test_the_utilities_that_made_the_judgements_come_back(calm_encoder):
     reward = fit_reward(
         calm_encoder,
         simulated_pairs(600, seed=2),
-        recipe=Recipe(lr=1e-2, epochs=4, batch=16, pooling="mean"),
+        recipe=plain(lr=1e-2, epochs=4, batch=16, pooling="mean"),
     )
     unseen = texts(random.Random(9), 300)
     scores = reward.score(["w1 w2 w3"] * 300, unseen)
@@ -75,7 +80,7 @@ def test_the_utilities_that_made_the_judgements_come_back(calm_encoder):
 def test_a_separable_signal_is_learned_with_the_interval_above_chance(calm_encoder):
     pairs = simulated_pairs(120, seed=3, noise=False)
     reward = fit_reward(
-        calm_encoder, pairs, recipe=Recipe(lr=1e-2, epochs=3, batch=16, pooling="mean")
+        calm_encoder, pairs, recipe=plain(lr=1e-2, epochs=3, batch=16, pooling="mean")
     )
     assert reward.accuracy.ci_low > 0.7
     assert reward.accuracy.ci_low < reward.accuracy.value < reward.accuracy.ci_high
@@ -84,14 +89,14 @@ def test_a_separable_signal_is_learned_with_the_interval_above_chance(calm_encod
 def test_the_order_of_the_pairs_changes_nothing(encoder, fitted):
     shuffled = simulated_pairs(30, seed=1)
     random.Random(0).shuffle(shuffled)
-    again = fit_reward(encoder, shuffled, recipe=Recipe(lr=1e-3, epochs=1, batch=8))
+    again = fit_reward(encoder, shuffled, recipe=plain(lr=1e-3, epochs=1, batch=8))
     answers = texts(random.Random(4), 20)
     assert again.score(["w1"] * 20, answers) == fitted.score(["w1"] * 20, answers)
 
 
 @pytest.mark.parametrize("micro_tokens", [1, 150])
 def test_how_a_batch_is_cut_changes_nothing(encoder, fitted, micro_tokens):
-    recipe = Recipe(lr=1e-3, epochs=1, batch=8, micro_tokens=micro_tokens)
+    recipe = plain(lr=1e-3, epochs=1, batch=8, micro_tokens=micro_tokens)
     again = fit_reward(encoder, simulated_pairs(30, seed=1), recipe=recipe)
     answers = texts(random.Random(4), 20)
     assert again.score(["w1"] * 20, answers) == pytest.approx(
@@ -104,7 +109,7 @@ def test_the_padding_side_of_the_tokenizer_changes_nothing(encoder, fitted, tmp_
     words = AutoTokenizer.from_pretrained(encoder, padding_side="left")
     words.save_pretrained(left)
     again = fit_reward(
-        str(left), simulated_pairs(30, seed=1), recipe=Recipe(lr=1e-3, epochs=1, batch=8)
+        str(left), simulated_pairs(30, seed=1), recipe=plain(lr=1e-3, epochs=1, batch=8)
     )
     assert again.reader.tokenizer.padding_side == "left"
     answers = texts(random.Random(4), 20)
@@ -115,13 +120,13 @@ def test_flipped_labels_mirror_the_accuracy(calm_encoder):
     train = simulated_pairs(60, seed=5, noise=False)
     held_out = [p for p in simulated_pairs(60, seed=6) if p.prompt not in {t.prompt for t in train}]
     right = fit_reward(
-        calm_encoder, train, held_out, recipe=Recipe(lr=1e-2, epochs=1, batch=8, pooling="mean")
+        calm_encoder, train, held_out, recipe=plain(lr=1e-2, epochs=1, batch=8, pooling="mean")
     )
     wrong = fit_reward(
         calm_encoder,
         flipped(train),
         held_out,
-        recipe=Recipe(lr=1e-2, epochs=1, batch=8, pooling="mean"),
+        recipe=plain(lr=1e-2, epochs=1, batch=8, pooling="mean"),
     )
     assert right.accuracy.ci_low > 0.5
     assert wrong.accuracy.ci_low < 1 - right.accuracy.value < wrong.accuracy.ci_high
@@ -140,7 +145,7 @@ def test_the_loss_is_bradley_terry_summed_over_weighted_pairs(fitted):
         PreferencePair("w1 w2", "w3", "w6", weight=1.0),
         PreferencePair("w9", "w7", "w8 w8", weight=0.5, margin=1.0),
     ]
-    loss = pair_loss(fitted, group_by_prompt(pairs), Recipe(margin=0.3))
+    loss = pair_loss(fitted, group_by_prompt(pairs), plain(margin=0.3))
     expected = 0.0
     for pair in pairs:
         good, bad = fitted.raw_scores([pair.prompt] * 2, [pair.chosen, pair.rejected])
@@ -188,7 +193,7 @@ def test_a_run_holds_the_model_the_metrics_and_the_accuracy(encoder, tmp_path):
         simulated_pairs(30, seed=1),
         run=run,
         device="cpu",
-        recipe=Recipe(lr=1e-3, epochs=2, batch=8),
+        recipe=plain(lr=1e-3, epochs=2, batch=8),
     )
     rows = run.metrics()
     assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
@@ -205,12 +210,8 @@ def test_a_run_holds_the_model_the_metrics_and_the_accuracy(encoder, tmp_path):
 
 def test_the_same_path_gives_back_the_finished_reward(encoder, tmp_path):
     pairs = simulated_pairs(30, seed=1)
-    first = fit_reward(
-        encoder, pairs, run=tmp_path / "r", recipe=Recipe(lr=1e-3, epochs=1, batch=8)
-    )
-    again = fit_reward(
-        encoder, pairs, run=tmp_path / "r", recipe=Recipe(lr=1e-3, epochs=1, batch=8)
-    )
+    first = fit_reward(encoder, pairs, run=tmp_path / "r", recipe=plain(lr=1e-3, epochs=1, batch=8))
+    again = fit_reward(encoder, pairs, run=tmp_path / "r", recipe=plain(lr=1e-3, epochs=1, batch=8))
     assert again.score(["w1"], ["w2"]) == pytest.approx(first.score(["w1"], ["w2"]), abs=CLOSE)
 
 
@@ -219,7 +220,7 @@ def test_frozen_layers_keep_their_weights_and_the_rest_is_learned(encoder):
     reward = fit_reward(
         encoder,
         simulated_pairs(20, seed=3),
-        recipe=Recipe(lr=3e-3, epochs=2, freeze_layers=1, pooling="mean"),
+        recipe=plain(lr=3e-3, epochs=2, freeze_layers=1, pooling="mean"),
     )
     same = {
         name
@@ -233,7 +234,7 @@ def test_frozen_layers_keep_their_weights_and_the_rest_is_learned(encoder):
 
 def test_a_lora_fit_is_saved_as_an_ordinary_model(encoder, tmp_path):
     reward = fit_reward(
-        encoder, simulated_pairs(30, seed=3), recipe=Recipe(lr=1e-2, epochs=1, lora=Lora(rank=4))
+        encoder, simulated_pairs(30, seed=3), recipe=plain(lr=1e-2, epochs=1, lora=Lora(rank=4))
     )
     reward.save(tmp_path)
     again = LearnedReward.load(tmp_path)
@@ -250,10 +251,10 @@ def test_a_lora_fit_is_saved_as_an_ordinary_model(encoder, tmp_path):
 def test_lora_and_frozen_layers_together_are_refused(encoder):
     with pytest.raises(ConfigError, match="freeze_layers: LoRA freezes every layer already"):
         fit_reward(
-            encoder, simulated_pairs(20, seed=1), recipe=Recipe(freeze_layers=1, lora=Lora(rank=2))
+            encoder, simulated_pairs(20, seed=1), recipe=plain(freeze_layers=1, lora=Lora(rank=2))
         )
 
 
 def test_more_frozen_layers_than_there_are_is_refused(encoder):
     with pytest.raises(ConfigError, match="has 2 layers, got 3"):
-        fit_reward(encoder, simulated_pairs(20, seed=1), recipe=Recipe(freeze_layers=3))
+        fit_reward(encoder, simulated_pairs(20, seed=1), recipe=plain(freeze_layers=3))
