@@ -10,6 +10,7 @@ from pathlib import Path
 
 from humanalign.conversations import Messages
 from humanalign.errors import ConfigError, DataError
+from humanalign.evaluate.reward_card import verdict
 from humanalign.prefer.files.formats import read_pairs
 from humanalign.prefer.files.transcripts import messages_of, pair_of_messages
 from humanalign.reward.sources import resolve
@@ -43,7 +44,8 @@ def score(config: ScoreConfig, place: Path, progress: Progress = None) -> Mappin
         if config.out:
             raise ConfigError("out: only --prompts writes a file; leave it out")
         pairs = read_pairs(config.pairs)
-        return card_of(_reward(place), pairs, _trained_on(place), name=config.pairs)
+        card = card_of(_reward(place), pairs, _trained_on(place), name=config.pairs)
+        return {"verdict": list(verdict(card)), **card}
     source = Path(str(config.prompts))
     out = _out(source, config.out)
     answers = read_answers(source)

@@ -10,6 +10,8 @@ from reward_cards import card
 from humanalign.evaluate.report import report
 from humanalign.run import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory) -> Path:
