@@ -17,7 +17,7 @@ BENCH ?=
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile \
 	--no-loadscope-reorder --max-worker-restart=0
 
-.PHONY: install demo test fast lint browser system clean parity parity-env bench-1.12 bench-0.11 pictures
+.PHONY: install demo test fast lint browser system clean parity parity-env bench-1.12 bench-0.11 bench-reward pictures
 
 install: $(STAMP)
 
@@ -52,6 +52,10 @@ bench-1.12: install  ## PPO side by side with trl 1.12; BENCH="--model gpt2-13.9
 bench-0.11: install  ## PPO side by side with trl 0.11.4, on a T5 unless BENCH says otherwise
 	$(BIN)/python -m bench.peers trl-0.11.4
 	$(BIN)/python -m bench.ppo --peer trl-0.11.4 --model t5-9.4m $(BENCH)
+
+bench-reward: install  ## a reward's fit beside trl 1.12's RewardTrainer, pairs per second
+	$(BIN)/python -m bench.peers trl-1.12
+	$(BIN)/python -m bench.reward_speed $(BENCH)
 
 pictures: install  ## docs/images/labelling: every page of the labelling app, light, dark, narrow
 	$(BIN)/python -m bench.pictures
