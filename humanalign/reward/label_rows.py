@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from humanalign.errors import DataError
 from humanalign.reward.classified import cluster_of
+from humanalign.reward.scoring import check_text
 from humanalign.types import LabelledText
 
 # One prompt or text in five is held out where no evaluation rows are given.
@@ -77,6 +78,8 @@ def labels_of(rows: Rows) -> list[str]:
 
 
 def _check(row: LabelledText) -> None:
+    for text in (row.prompt, row.text):
+        check_text(text, f"texts: {row.id or 'a row'}")
     if not row.weight > 0:
         raise DataError(
             f"texts: the weight of a text must be above 0, got {row.weight} at "

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from humanalign.errors import ConfigError
 from humanalign.reward.classified import cluster_of, majority, measures
@@ -127,7 +128,9 @@ def _teach(
     def loss_of(part: Sequence[Lesson]) -> Loss:
         tokens = reader.pad([lesson.row for lesson in part])
         check_ends(model.config, tokens.ids)
-        return label_loss(model(**tokens.inputs(device)).logits, part, smoothing=recipe.smoothing)
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            logits = model(**tokens.inputs(device)).logits
+        return label_loss(logits.float(), part, smoothing=recipe.smoothing)
 
     steps = learn(
         model,

@@ -29,11 +29,25 @@ def identity_of(reward: object) -> str:
 
 
 def check_rows(prompts: Sequence[str], completions: Sequence[str]) -> None:
-    """Raise DataError unless there is one completion for each prompt."""
+    """Raise DataError unless there is one completion for each prompt, and all of them are text."""
     if len(prompts) != len(completions):
         raise DataError(
             f"{len(prompts)} prompts but {len(completions)} completions; give one of each per row"
         )
+    for row, texts in enumerate(zip(prompts, completions, strict=True)):
+        for text in texts:
+            check_text(text, f"row {row}")
+
+
+def check_text(text: str, where: str) -> None:
+    """Raise DataError for half a character: JSON can spell one, and no tokenizer can read it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{where}: {text[error.start]!r} is half a character (a lone surrogate), not text; "
+            "mend it where it was written"
+        ) from None
 
 
 def check_scores(scores: object, rows: int, name: str) -> list[float]:

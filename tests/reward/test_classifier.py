@@ -10,6 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.reward.classifier import load_classifier
+from humanalign.reward.taught import start_classifier
 
 PROMPTS = ["you are bad !", "the w3", ""]
 TEXTS = ["w1 w2 good fine", "rude", "a w9 is . . w4 w5"]
@@ -75,6 +76,37 @@ def test_a_response_beyond_the_limit_keeps_its_end(hate):
     reward = load_classifier(hate, label="hate")
     end = "w7 " * 62  # 64 positions less [CLS] and [SEP]
     assert reward.score([""], ["rude " * 50 + end]) == pytest.approx(reward.score([""], [end]))
+
+
+HOSTILE = [
+    "",
+    " \n\t",
+    "x" * 10_000,
+    "w1 " * 5_000,
+    "日本語のテキスト",
+    "\x00",
+    "a\u202eb",
+    "[PAD] [SEP]",
+]
+
+
+@pytest.mark.parametrize("family", ["hate", "causal", "t5"])
+def test_hostile_texts_score_alike_alone_and_together(family, request):
+    path = request.getfixturevalue(family)
+    reward = start_classifier(path, ["fine", "toxic"], device="cpu").reward("toxic")
+    alone = [reward.score([""], [text])[0] for text in HOSTILE]
+    assert reward.score(HOSTILE, HOSTILE) == pytest.approx(alone, abs=CLOSE)
+
+
+def test_a_text_that_ends_a_t5_too_early_is_refused_in_one_sentence(t5):
+    reward = start_classifier(t5, ["fine", "toxic"]).reward("toxic")
+    with pytest.raises(DataError, match="end-of-text token"):
+        reward.score(["", ""], ["w1 </s> w2", "w1"])
+
+
+def test_half_a_character_is_no_text(hate):
+    with pytest.raises(DataError, match=r"row 1: .* is half a character"):
+        load_classifier(hate, label="hate").score(["", ""], ["fine", "\ud800"])
 
 
 @pytest.mark.parametrize(

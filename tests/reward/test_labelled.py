@@ -205,6 +205,7 @@ def test_a_smaller_part_does_not_depend_on_the_order():
             "label 'new' is in no",
         ),
         ([LabelledText("a", {"x": 0.5})], None, "must add up to 1"),
+        ([LabelledText("\ud800", {"x": 1.0}, id="row-1")], None, "row-1: .* is half a character"),
         ([LabelledText("a", {"x": 1.0}, weight=0.0)], None, "weight of a text must be above 0"),
     ],
 )
