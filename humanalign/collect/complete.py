@@ -64,13 +64,14 @@ def collect(
     batch_size: int = 64,
     seed: int = 0,
     run: Run | None = None,
-    keep: Callable[[Collection], None] | None = None,
+    keep: Callable[[Collection], Mapping | None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Collection:
     """Sample `samples` completions per prompt; with several named policies, `samples` from each.
 
     Equal texts by one sampler are kept once. `keep` puts the collection where it belongs (a
-    store); only then a run, which everything is written into as well, counts as finished.
+    store), and what it returns joins the run's summary; only then the run, which everything is
+    written into as well, counts as finished.
     """
     policies = policy if isinstance(policy, Mapping) else {policy.name: policy}
     completions: dict[str, Completion] = {}
@@ -92,18 +93,17 @@ def collect(
                 c = Completion(p.id, a.text, sampler, reason)
                 completions.setdefault(c.id, c)
     collection = Collection(tuple(prompts), tuple(completions.values()))
-    if keep:
-        keep(collection)
+    more = keep(collection) if keep else None
     if run:
-        _keep(run, collection)
+        _keep(run, collection, more or {})
     return collection
 
 
-def _keep(run: Run, collection: Collection) -> None:
+def _keep(run: Run, collection: Collection, more: Mapping) -> None:
     run.record("prompts", ({"id": p.id, **_prompt_row(p)} for p in collection.prompts))
     run.record("completions", ({"id": c.id, **asdict(c)} for c in collection.completions))
     run.samples(collection.rows())
-    run.finish(collection.summary())
+    run.finish({**collection.summary(), **more})
 
 
 def _prompt_row(p: Prompt) -> dict:

@@ -39,6 +39,17 @@ class CollectConfig(ReadsPrompts, Samples):
         default=None, description="labelling project; null is one named after the criterion"
     )
     overlap: Positive = Field(default=3, description="raters per comparison")
+    ask: bool = Field(
+        default=False, description="ask about what would teach most, of all that is in the store"
+    )
+    comparisons: Positive = Field(default=100, description="ask: how many")
+    size: int = Field(default=2, ge=2, le=9, description="ask: answers per comparison")
+    reward: str | None = Field(
+        default=None, description="ask: a reward run or backbone to read by; null is the model"
+    )
+    by: Literal["information", "disagreement", "random"] = Field(
+        default="information", description="ask: what makes a comparison worth its label"
+    )
     batch: Positive = 64
     seed: int = 0
 
