@@ -82,8 +82,9 @@ def _baselines(card: Mapping) -> Iterator[str]:
     for each in card.get("baselines") or ():
         gain = each["difference"]
         if gain and gain["ci_low"] <= 0:
+            said = "It is worse than" if gain["ci_high"] < 0 else "It is not shown to beat"
             yield (
-                f"It is not shown to beat '{each['name']}': {_told(each['accuracy'])}, "
+                f"{said} '{each['name']}': {_told(each['accuracy'])}, "
                 f"a difference of {_told(gain, sign=True)}."
             )
 

@@ -36,15 +36,15 @@ def test_every_text_is_scored_once():
 def test_the_interval_covers_the_truth_where_pairs_of_a_prompt_are_alike():
     """Three pairs a prompt, all right or all wrong together in half of the prompts."""
     rng, covered = np.random.default_rng(0), 0
-    for _ in range(150):
+    for _ in range(100):
         together = np.repeat(rng.random(50) < 0.65, 3)
         own = rng.random(150) < 0.65
         alike = np.repeat(rng.random(50) < 0.5, 3)
         gaps = np.where(np.where(alike, together, own), 1.0, -1.0)
         found = accuracy(pairs_of_gaps(gaps, [f"p{n // 3}" for n in range(150)]))
         covered += found["ci_low"] <= 0.65 <= found["ci_high"]
-    # 95 % less or more three standard errors of 150 trials.
-    assert 0.89 <= covered / 150 <= 1.0
+    # 95 % less or more three standard errors of 100 trials.
+    assert 0.88 <= covered / 100 <= 1.0
 
 
 def test_small_groups_are_gathered_and_said_to_be():

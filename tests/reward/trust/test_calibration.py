@@ -57,22 +57,22 @@ def test_the_bins_give_confidence_and_accuracy_as_counted_by_hand():
 
 
 def test_a_calibrated_reward_has_an_error_of_0_within_the_interval():
-    """The usual binned error would be .04 here; at least 27 of 30 simulations must cover 0."""
+    """The usual binned error would be .04 here; at least 18 of 20 simulations must cover 0."""
     found = [
         calibration_error(bradley_terry_gaps(400, seed=seed), names(400), seed=seed)
-        for seed in range(30)
+        for seed in range(20)
     ]
-    assert sum(each["ci_low"] == 0 for each in found) >= 27
+    assert sum(each["ci_low"] == 0 for each in found) >= 18
     assert np.median([each["value"] for each in found]) < 0.03
 
 
 def test_an_over_confident_reward_has_the_error_that_was_planted():
-    gaps = bradley_terry_gaps(4_000, sure=3.0)
+    gaps = bradley_terry_gaps(2_500, sure=3.0)
     size = np.abs(np.random.default_rng(9).normal(scale=1.5, size=400_000))
     planted = np.sqrt(((expit(3 * size) - expit(size)) ** 2).mean())
-    found = calibration_error(gaps, names(4_000))
+    found = calibration_error(gaps, names(2_500))
     assert 0 < found["ci_low"] <= planted <= found["ci_high"]
-    assert found["value"] == pytest.approx(planted, abs=0.015)
+    assert found["value"] == pytest.approx(planted, abs=0.02)
 
 
 def test_pairs_that_repeat_within_a_prompt_do_not_narrow_the_interval():

@@ -64,7 +64,9 @@ def test_a_guessing_reward_is_warned_of_and_not_said_to_beat_anything():
 def test_swapped_labels_are_guessed_at():
     reward, train, test = world(20, 100, skill=3.0)
     swapped = [PreferencePair(p.prompt, p.rejected, p.chosen) for p in test]
-    assert said(reward_card(reward, train, swapped), "below chance")
+    card = reward_card(reward, train, swapped)
+    assert said(card, "below chance")
+    assert said(card, "It is worse than 'longer wins'")
 
 
 def test_too_sure_scores_are_warned_of():
