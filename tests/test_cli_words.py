@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from humanalign.cli import run, split_words
+from humanalign.cli import run, show, split_words
 from humanalign.errors import ConfigError
 
 KNOWN = {"pairs": None, "lr": 1e-5, "max_tokens": 256, "https": False, "kl.coef": 0.1}
@@ -67,3 +67,12 @@ def test_a_verb_reads_its_keys_as_options_beside_its_own(tmp_path, capsys):
     pairs.write_text("\n".join(json.dumps(row) for row in rows))
     assert run(["score", "rule:length", "--json", "--pairs", str(pairs)]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"]["value"] == 1.0
+
+
+def test_a_reward_card_is_printed_as_its_sentences_and_warnings(capsys):
+    show({"steps": 3, "card": {"accuracy": None, "warnings": ["Look out."], "sign": {"p": 1.0}}})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "steps: 3"
+    assert printed[1].startswith("No pair was held out")
+    assert printed[-1] == "! Look out."
+    assert len(printed) == 4

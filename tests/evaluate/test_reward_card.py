@@ -271,3 +271,5 @@ def test_doublings_of_the_training_pairs_stand_at_equal_distances():
     marks = [(100.0 * 2**i, Mark(0.6, 0.5, 0.7)) for i in range(3)]
     a, b, c, d = places(learning(marks, (800.0, Mark(0.7, 0.6, 0.8)), "label"))
     assert (b - a, c - b) == pytest.approx((d - c, d - c), abs=0.2)
+    assert 42 < a < d < 292  # inside the axes, the first near one end and the last near the other
+    assert d - a > 150
