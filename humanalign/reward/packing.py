@@ -23,6 +23,9 @@ from humanalign.reward.shared_prompt import WORTH, Prefix, shared_prefixes
 NAME = "humanalign_packed"
 # How far packed and padded states may lie apart on the probe, in units of their largest.
 PROBE_TOLERANCE = 1e-4
+# A long row is filled up to a multiple of this many tokens: for each length that it has not met,
+# oneDNN keeps a kernel with its buffers, and a fit meets thousands.
+STEADY = 128
 # Arguments of a forward that packing knows; one that asks for anything else is not packed.
 PLAIN = {"token_type_ids", "return_dict", "use_cache"}
 
@@ -44,7 +47,8 @@ class Layout:
     """Where each token of a padded batch is found in the long row.
 
     kept [N]: places of the flat batch [B * T] that are read; positions [N] within their rows;
-    places [B, T]: the token in the long row that belongs there (0 in the padding).
+    places [B, T]: the token in the long row that belongs there (0 in the padding). Behind a row
+    of more than 8 STEADY tokens stands a filler.
     """
 
     kept: Tensor
@@ -86,6 +90,11 @@ def layout(ids: Tensor, mask: Tensor, *, share: bool) -> Layout:
         sees = _backwards(own, prefix.length) if prefix.length else None
         spans.append(Span(own, prefix, sees))
         end += own
+    fill = -end % STEADY if end > 8 * STEADY else 0
+    if fill:  # a row that nobody asks for: the first token of all, over and over
+        kept.append(torch.zeros(fill, dtype=torch.long))
+        positions.append(torch.zeros(fill, dtype=torch.long))
+        spans.append(Span(fill, Prefix(len(rows), 0), None))
     return Layout(torch.cat(kept), torch.cat(positions), places, spans)
 
 

@@ -17,7 +17,7 @@ from transformers import (
     RobertaConfig,
 )
 
-from humanalign.reward.packing import layout, read_without_padding
+from humanalign.reward.packing import STEADY, layout, read_without_padding
 from humanalign.reward.shared_prompt import Prefix, shared_prefixes
 
 CLOSE = 1e-5
@@ -166,3 +166,18 @@ def test_a_prompt_cut_to_other_lengths_is_not_shared():
 def test_the_next_prompt_starts_anew():
     found = shared_prefixes(rows("first a", "first b", "other a", "other b"), least=3)
     assert found == [Prefix(0, 0), Prefix(0, 6), Prefix(2, 0), Prefix(2, 6)]
+
+
+@pytest.mark.parametrize("name", [*BOTH_WAYS, *CAUSAL])
+def test_a_long_row_is_filled_up_and_nobody_sees_what_with(name):
+    model = made({**BOTH_WAYS, **CAUSAL}[name])
+    padded = copy.deepcopy(model)
+    assert read_without_padding(model)
+    ids, mask = (part.repeat(12, 1) for part in batch())
+    ids = torch.randint(2, len(VOCABULARY), ids.shape) * mask  # rows that share nothing
+    real = mask.long()
+    with torch.no_grad():
+        found, usual = (m(input_ids=ids, attention_mask=real)[0] for m in (model, padded))
+    assert float((found - usual)[mask].abs().max()) < CLOSE * float(usual.abs().max())
+    lengths = {len(layout(ids[:rows], mask[:rows], share=False).kept) for rows in range(60, 73)}
+    assert {length % STEADY for length in lengths} == {0}
