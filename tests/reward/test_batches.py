@@ -8,11 +8,16 @@ from tiny_models import bert_tokenizer
 
 from humanalign.errors import ConfigError
 from humanalign.reward.batches import cut, score_rows
+from humanalign.reward.fit import pair_loss
+from humanalign.reward.groups import group_by_prompt
+from humanalign.reward.model import LearnedReward
 from humanalign.reward.reading import Reader, TokenRows
+from humanalign.types import PreferencePair
 
 
 def test_groups_are_cut_by_padded_tokens_shortest_first():
     assert cut([[9, 2], [3, 3], [4], [20]], most=11) == [[1], [2], [0], [3]]
+    assert cut([[9, 2], [3, 3], [4], [20]], most=12) == [[1, 2], [0], [3]]
     assert cut([[9, 2], [3, 3], [4], [20]], most=36) == [[1, 2], [0], [3]]
 
 
@@ -59,3 +64,26 @@ def test_answers_to_one_prompt_are_scored_side_by_side():
     score_rows(reader, ["w1", "w2", "w1", "w2"], ["w3", "w4", "w5", "w6"], first_words)
     assert seen in ([a, a, b, b] for a in seen for b in seen)
     assert len(set(seen)) == 2
+
+
+@pytest.mark.parametrize("kind", ["encoder", "causal", "t5"])
+def test_the_step_is_the_same_however_the_batch_is_cut(kind, request):
+    reward = LearnedReward.start(request.getfixturevalue(kind), max_tokens=40)
+    pairs = [
+        PreferencePair(f"w{i} " * (3 * i + 1), "good " * (i + 1), "bad w1") for i in range(5)
+    ] + [PreferencePair("w0 ", "fine", "rude")]
+    found = []
+    for most in (1, 60, 10_000):
+        reward.zero_grad()
+        groups = group_by_prompt(pairs)
+        sizes = [
+            [len(row.ids) for row in reward.reader.encode([g.prompt] * 2, g.completions[:2])]
+            for g in groups
+        ]
+        losses = [pair_loss(reward, [groups[i] for i in part]) for part in cut(sizes, most)]
+        sum(loss.total for loss in losses).backward()
+        grads = [p.grad.flatten() for p in reward.parameters() if p.grad is not None]
+        found.append(torch.cat([*grads, torch.tensor([sum(x.count for x in losses)])]))
+    largest = float(found[-1].abs().max())
+    for other in found[:-1]:
+        assert torch.allclose(other, found[-1], atol=1e-6 * largest)
