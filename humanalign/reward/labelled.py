@@ -31,8 +31,8 @@ from humanalign.train import Loss
 
 # Held-out texts that a run keeps for people to read: those it was most wrong about.
 MOST_WRONG = 50
-# Only two answers to one prompt give these a meaning.
-OF_PAIRS = ("pooling", "margin", "centring")
+# Two answers to one prompt, or an answer at all, give these a meaning.
+OF_PAIRS = ("pooling", "margin", "centring", "chat")
 PLAIN = Recipe()
 
 
@@ -201,7 +201,7 @@ def _most_wrong(logprobs: np.ndarray, labels: list[str], rows: Rows) -> list[dic
 def refuse_keys_of_pairs(recipe: Recipe) -> None:
     """ConfigError where a recipe sets what has no meaning for single texts."""
     for key in OF_PAIRS:
-        if getattr(recipe, key) not in (getattr(PLAIN, key), "native"):
+        if getattr(recipe, key) not in (getattr(PLAIN, key), "native", False):
             raise ConfigError(
                 f"{key}: is for pairs, got {getattr(recipe, key)!r} with labelled texts; leave "
                 "it out"

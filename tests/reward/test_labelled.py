@@ -214,9 +214,10 @@ def test_texts_that_cannot_be_learned_from_are_refused(encoder, rows, held_out, 
         fit_classifier(encoder, rows, held_out)
 
 
-def test_a_key_that_only_pairs_know_is_refused(encoder):
-    with pytest.raises(ConfigError, match=r"margin: is for pairs, got 0\.5"):
-        fit_classifier(encoder, texts(9), recipe=Recipe(margin=0.5))
+@pytest.mark.parametrize(("key", "value"), [("margin", 0.5), ("pooling", "mean"), ("chat", True)])
+def test_a_key_that_only_pairs_know_is_refused(encoder, key, value):
+    with pytest.raises(ConfigError, match=f"{key}: is for pairs, got {value!r}"):
+        fit_classifier(encoder, texts(9), recipe=Recipe(**{key: value}))
 
 
 def test_labels_are_in_alphabetical_order_whatever_comes_first():
