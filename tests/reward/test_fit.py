@@ -69,7 +69,7 @@ def fitted(encoder) -> LearnedReward:
 def test_the_utilities_that_made_the_judgements_come_back(calm_encoder):
     reward = fit_reward(
         calm_encoder,
-        simulated_pairs(600, seed=2),
+        simulated_pairs(400, seed=2),
         recipe=plain(lr=1e-2, epochs=4, batch=16, pooling="mean"),
     )
     unseen = texts(random.Random(9), 300)
