@@ -30,9 +30,9 @@ from humanalign.reward.recipe import Recipe
 from humanalign.types import PreferencePair
 
 WAYS: tuple[Choice, ...] = ("random", "information", "disagreement")
-START, BATCH, FULL, REPEATS = 40, 20, 400, 4
+START, BATCH, FULL, REPEATS = 50, 50, 400, 4
 LEVELS = (FULL, 300, 200)
-FITS = (120, 240, 400)
+FITS = (150, 250, 400)
 # As in `humanalign demo`.
 RECIPE = Recipe(lr=2e-3, epochs=3, batch=4)
 Labels = WorldLabels | GivenLabels
@@ -76,7 +76,7 @@ def learned(pool: Pool, labels: Labels, way: Choice, repeat: int) -> Curve:
     return curve
 
 
-def fitted(pool: Pool, labels: WorldLabels, way: Choice, seed: int) -> Curve:
+def fitted(pool: Pool, labels: Labels, way: Choice, seed: int) -> Curve:
     """The accuracy of `fit_reward` on the same labels, at FITS of them."""
     curve: Curve = {}
     held_out = _pairs(pool.tested, pool.right)
@@ -179,7 +179,7 @@ def _show(results: Sequence[Mapping]) -> None:
     print(f"\nafter {len(results)} seeds; accuracy by labels")
     for way in WAYS:
         mean = _mean([each["curves"][way] for each in results])
-        shown = [f"{count}: {mean[count]:.3f}" for count in (40, 100, 160, 200, 240, 300, FULL)]
+        shown = [f"{count}: {mean[count]:.3f}" for count in (50, 100, 150, 200, 250, 300, FULL)]
         print(f"{way:<14}", "  ".join(shown))
     for name, part in _table(results).items():
         print(name)

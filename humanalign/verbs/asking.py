@@ -24,7 +24,7 @@ from humanalign.reward.model import LearnedReward
 from humanalign.reward.posterior import Answers, Posterior, learn
 from humanalign.reward.sources import SAVED, resolve
 from humanalign.settings import CollectConfig
-from humanalign.types import TEST_SHARE, Comparison, Completion, Prompt
+from humanalign.types import TEST_SHARE, Comparison, Completion, Prompt, Ranking
 from humanalign.verbs.inputs import finished_run
 
 HELD_OUT = "held out, at random"
@@ -71,7 +71,7 @@ class Part:
         rows = sorted(words.values(), key=lambda each: (number[each.prompt_id], each.id))
         place = {(each.prompt_id, each.text): row for row, each in enumerate(rows)}
         row_of = {each.id: place[each.prompt_id, each.text] for each in here}
-        judged = {each.comparison_id for each in store.rankings(criterion)}
+        judged = {each.comparison_id for each in _rankings(store, criterion)}
         asked = [
             each
             for each in store.comparisons()
@@ -117,7 +117,7 @@ def ask(store: FeedbackStore, prompts: Iterable[Prompt], config: CollectConfig) 
 
 def summary_of(told: Sequence[Told], store: FeedbackStore, criterion: str) -> dict:
     """What the run says of it: how many were asked and why, and how much they should tell."""
-    judged = {each.comparison_id for each in store.rankings(criterion)}
+    judged = {each.comparison_id for each in _rankings(store, criterion)}
     waiting = [each for each in store.comparisons() if each.criterion == criterion]
     why: dict[str, int] = {}
     for each in told:
@@ -180,7 +180,7 @@ def _posterior(store: FeedbackStore, part: Part, answers: Answers, criterion: st
         (p.text, c.text): row
         for row, (p, c) in enumerate(zip(part.prompts, part.rows, strict=True))
     }
-    agreed = consensus(store.rankings(criterion))
+    agreed = consensus(_rankings(store, criterion))
     rows = [
         (place[each.prompt, each.chosen], place[each.prompt, each.rejected], each.weight)
         for each in pairs_of(agreed, store.texts(), ties="soft")
@@ -225,3 +225,9 @@ def _reader(config: CollectConfig) -> LearnedReward:
             raise ConfigError(f"reward: {name} was fitted to labels; give one fitted to pairs")
         return found
     return LearnedReward.start(name, seed=config.seed)
+
+
+def _rankings(store: FeedbackStore, criterion: str) -> list[Ranking]:
+    """What was judged by this criterion; nothing where it was never asked by."""
+    asked = {each.id for each in store.comparisons() if each.criterion == criterion}
+    return [each for each in store.rankings() if each.comparison_id in asked]
