@@ -104,10 +104,10 @@ def packed_attention(
     key: Tensor,
     value: Tensor,
     _mask: Tensor | None,
-    dropout: float = 0.0,
-    scaling: float | None = None,
     *,
     spans: list[Span],
+    dropout: float = 0.0,
+    scaling: float | None = None,
     **_: object,  # the interface of transformers: what other kinds of attention read
 ) -> tuple[Tensor, None]:
     """Attention of each span over itself and its prefix: [1, H, N, D/H] -> [1, N, H, D/H].

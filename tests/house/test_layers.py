@@ -20,7 +20,7 @@ LAYERS = [
     ("objectives",),
     (
         *("hub", "loading", "encoding", "decoding", "attention", "adapters", "models", "heads"),
-        *("cache", "sampling", "train", "averaging", "interrupts", "console"),
+        *("cache", "sampling", "train", "averaging", "interrupts", "console", "products"),
     ),
     ROOMS,
     ("verbs", "cli", "loop", "web", "tiny", "__main__", "demo"),
