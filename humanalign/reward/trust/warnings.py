@@ -99,12 +99,12 @@ def _calibration(card: Mapping) -> Iterator[str]:
     if warm > 1:
         yield (
             f"Over-confident: its probabilities are off by {_told(found['ece'])}; "
-            f"divide scores by {warm:.2f} before reading them as odds."
+            f"divide raw scores by {warm:.2f} before reading them as odds."
         )
     else:
         yield (
             f"Too unsure of itself: its probabilities are off by {_told(found['ece'])}; "
-            f"multiply scores by {1 / warm:.2f} before reading them as odds."
+            f"multiply raw scores by {1 / warm:.2f} before reading them as odds."
         )
 
 
