@@ -49,6 +49,16 @@ SETS: Mapping[str, PairSet] = {
     "pandalm": PairSet("pandalm/testset.shared.json", _majority, 256),
     "llmbar": PairSet("llmbar/Natural.json", _choices, 256),
 }
+SMALL = (
+    PairSet("oasst/en_100_tree.jsonl", _choices),
+    PairSet("hh_rlhf/single_turn.jsonl", _choices),
+)
+
+
+def other_pairs(data: Path, tested: str) -> list[PreferencePair]:
+    """The pairs of all sets but the tested one, and of two that are too small to be tested."""
+    others = [each for name, each in SETS.items() if name != tested]
+    return [pair for each in [*others, *SMALL] for pair in each.read(data / each.file)]
 
 
 def folds(

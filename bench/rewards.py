@@ -5,8 +5,9 @@
 
 The sets are hh, summarize, pandalm and llmbar; any key of `humanalign reward` may follow. Each fold
 is fitted with a seed of its own and tested on prompts that no fit of it has seen; no prompt is in
-two tests, so the pooled accuracy is over independent prompts. One line a fold goes to `--out` as
-soon as it is there, and the same command again goes on after it.
+two tests, so the pooled accuracy is over independent prompts. With `--first` the backbone is what a
+fit to the other sets made of it (intermediate training: Phang et al. 2018, arXiv 1811.01088). One
+line a fold goes to `--out` as soon as it is there, and the same command again goes on after it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.reward_data import SETS, folds
+from bench.reward_data import SETS, folds, other_pairs
 from humanalign.config import load
 from humanalign.intervals import mean_interval
 from humanalign.reward.fit import fit_reward
@@ -50,16 +51,26 @@ def main() -> None:
     given = [f"model={args.model}", "pairs=-", f"max_tokens={chosen.max_tokens}", *args.recipe]
     recipe = recipe_of(load(RewardConfig, None, given))
     pairs = chosen.read(Path(args.data) / chosen.file)
-    out = Path(args.out or f"runs/rewards/{args.set}.jsonl")
+    name = f"{args.set}_after_others" if args.first else args.set
+    out = Path(args.out or f"runs/rewards/{name}.jsonl")
     out.parent.mkdir(parents=True, exist_ok=True)
+    start = args.model
+    if args.first:
+        start = str(taught_first(args, recipe, out.with_suffix("")) / "model")
     done = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     for fold, (train, test) in enumerate(folds(pairs)):
         if fold >= len(done):
-            done.append(measured(args.model, train, test, recipe=recipe, seed=fold))
+            done.append(measured(start, train, test, recipe=recipe, seed=fold))
             with out.open("a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
             print(_told(done[-1]), flush=True)
-    _print_table(args.set, done)
+    _print_table(name, done)
+
+
+def taught_first(args: argparse.Namespace, recipe: Recipe, place: Path) -> Path:
+    """The run of a fit to the other sets; what it is worth there is in its summary."""
+    fit_reward(args.model, other_pairs(Path(args.data), args.set), recipe=recipe, run=place)
+    return place
 
 
 def measured(
@@ -120,9 +131,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("recipe", nargs="*", help="keys of `humanalign reward`, as key=value")
     parser.add_argument("--data", required=True, help="the folder of the public sets")
     parser.add_argument("--model", required=True, help="the backbone")
+    parser.add_argument("--first", action="store_true", help="learn the other sets first")
     parser.add_argument("--out", help="file with one line a fold")
     parser.add_argument("--threads", type=int, default=2)
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 if __name__ == "__main__":
