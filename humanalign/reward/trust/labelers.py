@@ -23,21 +23,23 @@ def labeler_agreement(judged: Scored, *, seed: int = 0) -> dict | None:
     """The card's part on labelers; None where nobody's votes are known.
 
     `rows` gives for every labeler the share of votes that the reward, and that the others, share;
-    `reward` and `each_other` the same over all votes; `ceiling` the most that a reward could
-    reach, from `each_other`. Labelers of fewer than 5 votes have no row of their own.
+    `reward` and `each_other` the same over all labelers; `ceiling` the most that a reward could
+    reach, from `each_other`. Both shares are of the votes on answers that another labeler has
+    judged as well: those chosen for a second look are seldom as easy as the rest. Without any,
+    the reward's share is of all votes. Labelers of fewer than 5 votes have no row of their own.
     """
-    reward = figure(judged.right, judged.prompts, seed=seed)
+    others = left_out(judged.pairs)
+    everyone = np.ones(len(judged), dtype=bool)
+    reward, each_other = _side_by_side(judged, others, everyone, seed)
     if reward is None:
         return None
-    others = left_out(judged.pairs)
-    each_other = _over(others, judged, np.ones(len(judged), dtype=bool), seed)
     raters = np.array([pair.rater for pair in judged.pairs])
     rows = []
     for name in sorted(set(raters.tolist())):
         own = raters == name
-        mine = _over(judged.right, judged, own, seed)
+        mine, theirs = _side_by_side(judged, others, own, seed)
         if own.sum() >= FEWEST and mine is not None:
-            rows.append({"id": name, "reward": mine, "others": _over(others, judged, own, seed)})
+            rows.append({"id": name, "reward": mine, "others": theirs})
     return {
         "rows": rows,
         "reward": reward,
@@ -80,6 +82,15 @@ def _unordered(pair: PreferencePair) -> tuple[tuple, float]:
     return (pair.prompt, pair.criterion, first, second), float(pair.chosen == first)
 
 
+def _side_by_side(
+    judged: Scored, others: Array, rows: NDArray[np.bool_], seed: int
+) -> tuple[Figure | None, Figure | None]:
+    """(the reward's, the others') agreement with these rows, on the votes where both are known."""
+    theirs = _over(others, judged, rows & ~np.isnan(others), seed)
+    shared = rows & ~np.isnan(others) if theirs else rows
+    return _over(judged.right, judged, shared, seed), theirs
+
+
 def _over(values: Array, judged: Scored, rows: NDArray[np.bool_], seed: int) -> Figure | None:
-    kept = np.flatnonzero(rows & ~np.isnan(values))
+    kept = np.flatnonzero(rows)
     return figure(values[kept], [judged.pairs[row].prompt for row in kept], seed=seed)
