@@ -24,6 +24,7 @@ from humanalign.reward.model import LearnedReward
 from humanalign.reward.reading import Encoded, Reader
 from humanalign.reward.recipe import PLAIN, Recipe, settings_of
 from humanalign.reward.trust.card import reward_card
+from humanalign.reward.trust.scored import score_texts, untied
 from humanalign.run import Run
 from humanalign.train import Loss
 from humanalign.types import EvalResult, PreferencePair, RewardModel
@@ -162,13 +163,17 @@ def loss_of(scores: Tensor, groups: Sequence[Group], recipe: Recipe) -> Loss:
 
 
 def pair_accuracy(reward: RewardModel, pairs: Pairs, *, seed: int = 0) -> EvalResult:
-    """How often the chosen answer scores higher (equal scores: 1/2), 95 % interval by prompt."""
-    texts = list(dict.fromkeys((p.prompt, t) for p in pairs for t in (p.chosen, p.rejected)))
-    scores = reward.score([prompt for prompt, _ in texts], [text for _, text in texts])
-    by_text = dict(zip(texts, scores, strict=True))
-    gaps = [by_text[p.prompt, p.chosen] - by_text[p.prompt, p.rejected] for p in pairs]
+    """How often the chosen answer scores higher (equal scores: 1/2), 95 % interval by prompt.
+
+    Tied labels are left out, as in the reward card: whatever the scores, half of a tie is wrong.
+    """
+    kept = untied(pairs)
+    if len({pair.prompt for pair in kept}) < 2:
+        kept = list(pairs)  # Nothing to be right about: the halves of the ties say so.
+    scores = score_texts(reward, kept)
+    gaps = [scores[p.prompt, p.chosen] - scores[p.prompt, p.rejected] for p in kept]
     right = [1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps]
-    return mean_interval(right, [p.prompt for p in pairs], metric="accuracy", seed=seed)
+    return mean_interval(right, [p.prompt for p in kept], metric="accuracy", seed=seed)
 
 
 def _fitted(

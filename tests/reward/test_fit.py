@@ -161,8 +161,21 @@ def test_a_tie_is_two_halves_and_draws_the_scores_together(fitted):
     assert pair_loss(fitted, group_by_prompt(tie)).total.item() == pytest.approx(
         expected, abs=CLOSE
     )
-    elsewhere = [PreferencePair("w5", "w6", "w7"), PreferencePair("w5", "w7", "w6")]
-    assert pair_accuracy(fitted, tie + elsewhere).value == 0.5
+
+
+def test_a_tied_label_is_neither_right_nor_wrong(fitted):
+    """Three pairs in the model's own order and a tie: all that it could get right, it did."""
+    pairs = [PreferencePair("w1", "w2", "w3", 0.5), PreferencePair("w1", "w3", "w2", 0.5)]
+    for number in range(5, 8):
+        a, b = fitted.raw_scores([f"w{number}"] * 2, ["w2", "w3"])
+        pairs.append(PreferencePair(f"w{number}", *(("w2", "w3") if a > b else ("w3", "w2"))))
+    found = pair_accuracy(fitted, pairs)
+    assert (found.value, found.n) == (1.0, 3)
+
+
+def test_a_test_part_of_ties_alone_is_a_coin_toss(fitted):
+    ties = [PreferencePair(p, *sides) for p in ("w1", "w5") for sides in ("ab", "ba")]
+    assert pair_accuracy(fitted, ties).value == 0.5
 
 
 def test_held_out_prompts_are_never_trained_on():
