@@ -15,12 +15,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, scaled_dot_product_attention
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 from transformers.modeling_outputs import BaseModelOutput
 
 from humanalign.reward.shared_prompt import WORTH, Prefix, shared_prefixes
 
-NAME = "humanalign_packed"
+# The attention that packing takes over, and what it is called then.
+USUAL, NAME = "sdpa", "humanalign_packed"
 # How far packed and padded states may lie apart on the probe, in units of their largest.
 PROBE_TOLERANCE = 1e-4
 # A long row is filled up to a multiple of this many tokens: for each length that it has not met,
@@ -61,10 +64,15 @@ def read_without_padding(trunk: PreTrainedModel) -> bool:
     """Make this model's forward pack its batches; False where the architecture cannot.
 
     Ids and mask come in as before, [B, T], padded on either side, and states go out as before:
-    nothing else of the model changes. Whether it can is tried out on two short rows.
+    nothing else of the model changes. Whether it can is tried out on two short rows. Its attention
+    is named in its config from now on, once and for all, so threads may read at the same time.
     """
-    packed = _Packed(trunk, trunk.forward)
-    if getattr(trunk.config, "attn_logit_softcapping", None) or not _same_states(trunk, packed):
+    config, packed = trunk.config, _Packed(trunk, trunk.forward)
+    before = config._attn_implementation  # models made of one config share it
+    if before not in (USUAL, NAME) or getattr(config, "attn_logit_softcapping", None):
+        return False
+    if not _same_states(trunk, packed):
+        config._attn_implementation = before
         return False
     trunk.forward = packed  # type: ignore[method-assign]
     return True
@@ -103,17 +111,23 @@ def packed_attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    _mask: Tensor | None,
+    mask: Tensor | None,
     *,
-    spans: list[Span],
+    spans: list[Span] | None = None,
     dropout: float = 0.0,
     scaling: float | None = None,
-    **_: object,  # the interface of transformers: what other kinds of attention read
+    **others: object,  # the interface of transformers: what other kinds of attention read
 ) -> tuple[Tensor, None]:
     """Attention of each span over itself and its prefix: [1, H, N, D/H] -> [1, N, H, D/H].
 
     In float32 under autocast too: the backward pass in bfloat16 takes three times as long on a CPU.
+    Without `spans`: of a padded batch under its mask, as it was before.
     """
+    if spans is None:
+        states, _ = sdpa_attention_forward(
+            module, query, key, value, mask, dropout=dropout, scaling=scaling, **others
+        )
+        return states, None
     causal = _is_causal(module)
     fewer = key.shape[1] != query.shape[1]
     sizes = [span.size for span in spans]
@@ -142,6 +156,9 @@ def packed_attention(
 
 
 AttentionInterface.register(NAME, packed_attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)
+# A mask of four dimensions reaches attention as it is: none is built, and packed rows read none.
+NO_MASK = torch.ones(1, 1, 1, 1, dtype=torch.bool)
 
 
 class _Packed:
@@ -175,13 +192,7 @@ class _Packed:
         named["position_ids"] = where.positions[None] + self.first
         if segments is not None:
             named["token_type_ids"] = segments.flatten()[where.kept][None]
-        config = self.trunk.config
-        usual = config._attn_implementation
-        config._attn_implementation = NAME
-        try:
-            found = self.plain(**named, **self.options, spans=where.spans)
-        finally:
-            config._attn_implementation = usual
+        found = self.plain(**named, **self.options, attention_mask=NO_MASK, spans=where.spans)
         # An embedding, not an index: the gradient of indexing is added up row by row.
         found.last_hidden_state = embedding(where.places, found.last_hidden_state[0])
         if self.pooler is not None:
@@ -193,28 +204,33 @@ class _Packed:
         asked = {name for name, given in others.items() if given is not None and given is not False}
         if mask.device.type != "cpu" or mask.ndim != 2 or asked - PLAIN:
             return True
+        if self.trunk.config._attn_implementation != NAME:  # the user chose another since
+            return True
         return self.longest is not None and int(mask.sum(1).max()) > self.longest
 
 
 def _same_states(trunk: PreTrainedModel, packed: _Packed) -> bool:
-    """Whether two rows that begin alike have the same states, padded and packed."""
+    """Whether two rows that begin alike have the same states, padded and packed, under NAME."""
     size, pad = trunk.config.vocab_size, trunk.config.pad_token_id
     ids = torch.tensor([[i % size for i in range(2 * WORTH + 8) if i % size != pad]])
     ids = torch.cat([ids, ids])
     ids[1, WORTH + 2 :] = ids[1, WORTH + 2 :].flip(0)
     mask = torch.ones_like(ids, dtype=torch.bool)
     mask[1, -4:] = False
+    padded = {"input_ids": ids, "attention_mask": mask.long()}
     training = trunk.training
     trunk.eval()
     try:
         with torch.no_grad():
-            usual = packed.plain(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-            ours = packed.read(ids, mask, None).last_hidden_state
+            usual = packed.plain(**padded).last_hidden_state
+            trunk.config._attn_implementation = NAME
+            ours = (packed.plain(**padded), packed.read(ids, mask, None))
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
         return False  # an architecture with positions or attention of its own
     finally:
         trunk.train(training)
-    return bool((usual - ours)[mask].abs().max() <= PROBE_TOLERANCE * usual[mask].abs().max())
+    furthest = max(float((usual - o.last_hidden_state)[mask].abs().max()) for o in ours)
+    return furthest <= PROBE_TOLERANCE * float(usual[mask].abs().max())
 
 
 def _is_causal(module: nn.Module) -> bool:

@@ -1,6 +1,8 @@
 """Rows read without padding: the same states and gradients as rows with it."""
 
 import copy
+import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -42,7 +44,8 @@ BOTH_WAYS = {"bert": bert_config(pad_token_id=0), "roberta": RobertaConfig(**SIZ
 
 def made(config: PreTrainedConfig, kind: type = AutoModel) -> PreTrainedModel:
     torch.manual_seed(0)
-    return kind.from_config(config).eval()
+    # Of a config of its own: packing names its attention there.
+    return kind.from_config(copy.deepcopy(config)).eval()
 
 
 def batch(*, left: bool = False) -> tuple[Tensor, Tensor]:
@@ -181,3 +184,42 @@ def test_a_long_row_is_filled_up_and_nobody_sees_what_with(name):
     assert float((found - usual)[mask].abs().max()) < CLOSE * float(usual.abs().max())
     lengths = {len(layout(ids[:rows], mask[:rows], share=False).kept) for rows in range(60, 73)}
     assert {length % STEADY for length in lengths} == {0}
+
+
+@pytest.mark.parametrize("name", [*BOTH_WAYS, *CAUSAL])
+def test_threads_that_read_at_once_have_the_states_of_one_alone(name):
+    model = made({**BOTH_WAYS, **CAUSAL}[name])
+    ids, mask = batch()
+    named = {"input_ids": ids, "attention_mask": mask.long()}
+    with torch.no_grad():
+        usual = model(**named).last_hidden_state[mask]
+    assert read_without_padding(model)
+
+    def read(turn: int) -> float:
+        # Every other one asks for what packing does not give, and is read with its padding.
+        others = {"output_hidden_states": True} if turn % 2 else {}
+        with torch.no_grad():
+            found = model(**named, **others).last_hidden_state[mask]
+        return float((found - usual).abs().max())
+
+    with ThreadPoolExecutor(3) as threads:
+        furthest = max(threads.map(read, range(60)))
+    assert furthest < CLOSE * float(usual.abs().max())
+
+
+def test_a_saved_model_names_no_attention_of_ours(tmp_path):
+    model = made(CAUSAL["llama"], AutoModelForSequenceClassification)
+    assert read_without_padding(model.base_model)
+    model.save_pretrained(tmp_path)
+    assert "humanalign" not in json.dumps(json.loads((tmp_path / "config.json").read_text()))
+
+
+def test_a_model_told_to_attend_otherwise_reads_its_padding_again():
+    model = made(BOTH_WAYS["bert"])
+    ids, mask = batch()
+    with torch.no_grad():
+        usual = model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        assert read_without_padding(model)
+        model.set_attn_implementation("eager")
+        found = model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+    assert torch.allclose(found[mask], usual[mask], atol=CLOSE)
