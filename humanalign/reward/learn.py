@@ -55,7 +55,7 @@ def learn(
             kept.judge(loss)
         return {"validation_loss": loss}
 
-    with torch.random.fork_rng(enabled=recipe.dropout > 0):
+    with torch.random.fork_rng():
         steps = fit(
             run,
             trainer,
@@ -100,14 +100,17 @@ def _whole(rows: Sequence[Row]) -> list[Sequence[Row]]:
 
 
 def _set_dropout(model: nn.Module, share: float, *, seed: int, step: int) -> None:
-    """Let every dropout layer zero this share, by (seed, step); eval mode where that is 0.
+    """Let the model's own dropout zero this share, and an adapter's what it was given.
 
-    What is new in transformers starts in training mode, with a dropout of its own.
+    Which places, (seed, step) say. What is new in transformers starts in training mode, with a
+    dropout of its own: with a share of 0 the model is in eval mode, all but its adapters' dropout.
     """
-    model.train(share > 0)
-    if not share:
-        return
     torch.manual_seed(int(content_id("dropout", seed, step), 16) % 2**63)
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
+    model.train(share > 0)
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.Dropout):
+            continue
+        if "lora_dropout" in name.split("."):
+            module.train()
+        else:
             module.p = share

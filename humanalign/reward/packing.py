@@ -124,9 +124,8 @@ def packed_attention(
     Without `spans`: of a padded batch under its mask, as it was before.
     """
     if spans is None:
-        states, _ = sdpa_attention_forward(
-            module, query, key, value, mask, dropout=dropout, scaling=scaling, **others
-        )
+        others |= {"dropout": dropout, "scaling": scaling}
+        states, _ = sdpa_attention_forward(module, query, key, value, mask, **others)  # type: ignore
         return states, None
     causal = _is_causal(module)
     fewer = key.shape[1] != query.shape[1]

@@ -35,8 +35,10 @@ class Recipe:
     that scores stay around 0 (Eisenstein et al. 2023, arXiv 2312.09244). `average` is the decay of
     a moving average of the weights, which is kept instead of them. With `patience` n, `validation`
     of the training prompts are put aside, and the fit ends after n epochs without a lower loss on
-    them, at its best epoch. `micro_tokens` bounds the padded tokens of one forward: without
-    dropout it changes no result. `precision` "bf16" multiplies in bfloat16, where that is faster.
+    them, at its best epoch. `dropout` is the model's own, `lora.dropout` what is zeroed before the
+    adapters; neither touches the other. `micro_tokens` bounds the padded tokens of one forward:
+    without dropout it changes no result. `precision` "bf16" multiplies in bfloat16, where that is
+    faster.
     """
 
     # The rates, the dropout and the warm-up are those of docs/reward.md: chosen on a quarter of

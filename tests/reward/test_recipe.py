@@ -9,6 +9,7 @@ from torch import nn
 from transformers import T5EncoderModel
 
 from humanalign.errors import ConfigError
+from humanalign.models import Lora
 from humanalign.reward.fit import loss_of
 from humanalign.reward.groups import Group, group_by_prompt, share_of
 from humanalign.reward.kept import Kept
@@ -231,6 +232,23 @@ def test_dropout_acts_while_learning_only_and_by_the_seed():
     # Without dropout all four weights see the same and stay the same.
     assert none.linear.weight.unique().numel() == 1
     assert one.linear.weight.unique().numel() == 4
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_an_adapter_keeps_its_own_dropout_beside_the_models(encoder, share):
+    reward = LearnedReward.start(encoder, device="cpu")
+    reward.adapt(Lora(rank=2, dropout=0.5))
+    seen = set()
+
+    def loss(rows: list[float]) -> Loss:
+        for name, layer in reward.named_modules():
+            if isinstance(layer, nn.Dropout):
+                acts = layer.p if layer.training else 0.0
+                seen.add(("adapter" if "lora" in name else "model", acts))
+        return Loss(sum(p.sum() for p in reward.parameters()), float(len(rows)))
+
+    learn(reward, ROWS, loss, recipe=Recipe(dropout=share, batch=12, epochs=1), stage="toy")
+    assert seen == {("adapter", 0.5), ("model", share)}
 
 
 def test_a_fit_leaves_the_random_numbers_of_others_alone():
