@@ -105,12 +105,15 @@ def _counts(train: Pairs, held: Scored) -> dict[str, int]:
 
 
 def _start(reward: LearnedReward | None, backbone: str | None) -> LearnedReward | None:
-    """The backbone as it came, reading as many tokens as the reward does."""
+    """The backbone as it came, reading as many tokens as the reward does, at their mean.
+
+    Not by its native head: that of many architectures begins with a layer of random weights.
+    """
     if backbone is None or reward is None:
         return None
     device = next(reward.parameters()).device
     limit = reward.reader.max_tokens
-    return LearnedReward.start(backbone, max_tokens=limit, device=str(device))
+    return LearnedReward.start(backbone, pooling="mean", max_tokens=limit, device=str(device))
 
 
 def _shift(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from humanalign.reward.model import LearnedReward
+from humanalign.reward.trust.baselines import frozen_gaps
 from humanalign.reward.trust.card import reward_card
 from humanalign.reward.trust.shift import Familiar
 from humanalign.types import PreferencePair
@@ -146,6 +147,22 @@ def test_a_learned_reward_says_how_much_of_the_test_is_unfamiliar(calm_encoder):
     assert strange["unfamiliar"]["value"] == 1.0
     assert said(strange, "unlike anything")
     assert known["unfamiliar"]["value"] < strange["unfamiliar"]["value"]
+
+
+def test_the_frozen_baseline_reads_the_mean_of_all_tokens(calm_encoder):
+    """A native head of many architectures begins with a random layer: no fair opponent."""
+    rng = np.random.default_rng(2)
+    words = [[f"w{w}" for w in rng.integers(0, 40, size=5)] for _ in range(240)]
+    pairs = [
+        PreferencePair(f"w{n % 40} {n}", *sorted(map(" ".join, words[2 * n : 2 * n + 2])))
+        for n in range(120)
+    ]
+    train, test = pairs[:60], pairs[60:]
+    own = LearnedReward.start(calm_encoder)
+    told = reward_card(own, train, test, backbone=calm_encoder)["baselines"][-1]["accuracy"]
+    fair = LearnedReward.start(calm_encoder, pooling="mean")
+    expected, random_head = ((frozen_gaps(train, test, s) > 0).mean() for s in (fair, own))
+    assert told["value"] == expected != random_head
 
 
 @pytest.mark.slow
