@@ -199,6 +199,15 @@ def test_answers_unlike_the_training_data_are_marked_and_told_of(
     assert f"{strange.sum()} of {len(texts)} answers" in warned[0]
 
 
+def test_what_an_earlier_reward_found_unfamiliar_is_not_said_again(tmp_path, capsys, caplog):
+    old = [row | {"score": 9.0, "unfamiliar": True} for row in ANSWERS]
+    file = written(tmp_path / "rows.jsonl", old)
+    told = said(capsys, "score", "rule:length", "--prompts", file, "--json")
+    assert told["unfamiliar"] == 0
+    assert [set(row) for row in read_rows(told["file"])] == [{*ANSWERS[0], "score"}] * 5
+    assert not caplog.records
+
+
 def test_the_file_of_scores_can_be_named(tmp_path, capsys):
     file = written(tmp_path / "rows.jsonl", ANSWERS)
     out = tmp_path / "elsewhere" / "scores.jsonl.gz"

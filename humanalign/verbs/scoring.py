@@ -97,12 +97,18 @@ def scored_rows(reward: RewardModel, answers: Sequence[Answer], progress: Progre
         scores = reward.score([a.prompt for a in part], [a.completion for a in part])
         strange = _unfamiliar(reward, part, scores)
         rows += [
-            {**answer.row, "score": value} | ({"unfamiliar": True} if odd else {})
+            _scored(answer.row, value, strange=odd)
             for answer, value, odd in zip(part, scores, strange, strict=True)
         ]
         if progress:
             progress(len(rows), len(answers))
     return rows
+
+
+def _scored(row: Mapping, score: float, *, strange: bool) -> dict:
+    """The row with this reward's word on it; that of an earlier reward goes."""
+    kept = {key: value for key, value in row.items() if key != "unfamiliar"}
+    return {**kept, "score": score} | ({"unfamiliar": True} if strange else {})
 
 
 def read_answers(source: Path) -> list[Answer]:
