@@ -90,6 +90,16 @@ def test_macro_f1_is_the_mean_over_labels():
     assert found.ci_low < found.value < found.ci_high
 
 
+def test_a_perfect_f1_of_few_texts_is_as_uncertain_as_their_accuracy():
+    """Wilson's interval of 4 of 4: (1 - z^2 / (4 + z^2), 1) = (0.510, 1)."""
+    truth = np.array([0, 0, 1, 1])
+    found = f1_interval(truth, truth, range(4))
+    assert (found.value, found.ci_high) == (1.0, 1.0)
+    assert found.ci_low == pytest.approx(4 / (4 + 1.959964**2), abs=1e-6)
+    wrong = f1_interval(truth, 1 - truth, range(4))
+    assert (wrong.value, wrong.ci_high) == (0.0, pytest.approx(1 - found.ci_low))
+
+
 def test_a_text_without_a_majority_is_left_out_and_counted():
     rows = [text("a", "x"), text("b", "y"), LabelledText("c", {"x": 0.5, "y": 0.5})]
     logprobs = np.log([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
