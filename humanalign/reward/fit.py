@@ -64,7 +64,7 @@ def fit_reward(
     started = time.monotonic()
     train, test = split_pairs(pairs, eval_pairs)
     _record(run, train, test)
-    reward, steps = _fitted(
+    reward, taken = _fitted(
         LearnedReward.start(
             backbone,
             pooling=recipe.pooling,
@@ -93,7 +93,7 @@ def fit_reward(
             reward, train, test, judged=judged, curve=points, backbone=backbone, seed=seed
         )
         reward.save(run.path / "model")
-        run.finish(_summary(reward, train, steps, spent) | {"card": card})
+        run.finish(_summary(reward, train, taken, spent) | {"card": card})
     return reward
 
 
@@ -186,8 +186,8 @@ def _fitted(
     checkpoint_every: int,
     keep: int,
     progress: Progress,
-) -> tuple[LearnedReward, int]:
-    """`reward` after learning from `train` by the recipe, and the steps that took."""
+) -> tuple[LearnedReward, dict[str, int]]:
+    """`reward` after learning from `train` by the recipe, and the steps and batch that took."""
     learned, aside = train, []
     if recipe.patience:
         aside, learned = share_of(train, recipe.validation)
@@ -199,7 +199,7 @@ def _fitted(
         return ([chosen[i] for i in numbers] for numbers in cut(lengths, recipe.micro_tokens))
 
     reward.adapt(recipe.lora, freeze_layers=recipe.freeze_layers, seed=seed)
-    steps = learn(
+    taken = learn(
         reward,
         groups,
         lambda chosen: pair_loss(reward, chosen, recipe, rows),
@@ -215,7 +215,7 @@ def _fitted(
         progress=progress,
     )
     reward.settle(*_texts(groups))
-    return reward, steps
+    return reward, taken
 
 
 def _texts(groups: Sequence[Group]) -> tuple[list[str], list[str]]:
@@ -233,13 +233,13 @@ def _record(run: Run | None, train: Pairs, test: Pairs) -> None:
         run.record("pairs.test", [pair.as_row() for pair in test])
 
 
-def _summary(reward: LearnedReward, train: Pairs, steps: int, seconds: float) -> dict:
+def _summary(reward: LearnedReward, train: Pairs, taken: dict[str, int], seconds: float) -> dict:
     assert reward.accuracy is not None
     return {
         "accuracy": reward.accuracy.as_dict(),
         "prompts": len({pair.prompt for pair in train}),
         "pairs": len(train),
-        "steps": steps,
+        **taken,
         "scale": asdict(reward.scale),
         "fit_seconds": seconds,
     }

@@ -63,12 +63,12 @@ def fit_classifier(
 ) -> Classifier:
     """Return a classifier of the rows' labels; `.reward(label)` makes it a reward.
 
-    `recipe.batch` counts texts. `balance` gives all labels the same weight, however rare. Prompts
-    are read where any row has one. One text in five is held out unless `eval_rows` are given;
-    accuracy, macro F1, AUROC and calibration on them, with intervals, go to the summary of a
-    `run`, the model to its model/ and the most wrong texts to its samples. The order of the rows
-    changes nothing. ConfigError: a key of the recipe that only pairs know. DataError: see
-    `split_texts`.
+    `recipe.batch` counts texts, and so does its default. `balance` gives all labels the same
+    weight, however rare. Prompts are read where any row has one. One text in five is held out
+    unless `eval_rows` are given; accuracy, macro F1, AUROC and calibration on them, with intervals,
+    go to the summary of a `run`, the model to its model/ and the most wrong texts to its samples.
+    The order of the rows changes nothing. ConfigError: a key of the recipe that only pairs know.
+    DataError: see `split_texts`.
     """
     refuse_keys_of_pairs(recipe)
     if isinstance(run, str | Path):
@@ -90,9 +90,9 @@ def fit_classifier(
         seed=seed,
     )
     upkeep = Upkeep(run, seed, checkpoint_every, keep, progress)
-    steps = _teach(classifier, train, recipe, balance, upkeep)
+    taken = _teach(classifier, train, recipe, balance, upkeep)
     if run:
-        spent = {"steps": steps, "fit_seconds": time.monotonic() - started}
+        spent = {**taken, "fit_seconds": time.monotonic() - started}
         _finish(run, classifier, train, test, seed=seed, spent=spent)
     return classifier
 
@@ -108,8 +108,8 @@ def label_report(classifier: Classifier, rows: Rows, *, seed: int = 0) -> dict:
 
 def _teach(
     classifier: Classifier, train: Rows, recipe: Recipe, balance: bool, upkeep: Upkeep
-) -> int:
-    """Let the classifier learn from `train` by the recipe; returns the steps that took."""
+) -> dict[str, int]:
+    """Let the classifier learn from `train` by the recipe; returns the steps and batch it took."""
     reader, labels = classifier.reader, classifier.labels
     aside, learned = ([], train)
     if recipe.patience:
@@ -132,7 +132,7 @@ def _teach(
             logits = model(**tokens.inputs(device)).logits
         return label_loss(logits.float(), part, smoothing=recipe.smoothing)
 
-    steps = learn(
+    taken = learn(
         model,
         lessons_of(learned, labels, reader, with_prompts=both, weights=weights),
         loss_of,
@@ -148,7 +148,7 @@ def _teach(
         progress=upkeep.progress,
     )
     classifier.model = merged(model).requires_grad_(False)
-    return steps
+    return taken
 
 
 def _finish(

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from humanalign.reward.kept import Kept
-from humanalign.reward.recipe import Recipe, trainer_of
+from humanalign.reward.recipe import Recipe, batch_of, trainer_of
 from humanalign.run import Run
 from humanalign.train import Loss, fit
 from humanalign.types import content_id
@@ -36,13 +36,16 @@ def learn(
     checkpoint_every: int = 0,
     keep: int = 2,
     progress: Callable[[int, int], None] | None = None,
-) -> int:
-    """Fit what `model` lets learn to `rows`; returns the steps taken, the model in eval mode.
+) -> dict[str, int]:
+    """Fit what `model` lets learn to `rows`, and leave it in eval mode.
+
+    Returns the "steps" taken and the "batch", how many rows each of them read, for a summary.
 
     `heads` names the parameters that are new and learn at `recipe.head_lr` times the rate;
     `validation` are the rows of early stopping. All randomness comes from (seed, step).
     """
-    per_epoch = math.ceil(len(rows) / recipe.batch)
+    batch = batch_of(recipe, len(rows))
+    per_epoch = math.ceil(len(rows) / batch)
     trainer = trainer_of(model, recipe, steps=recipe.epochs * per_epoch, heads=heads)
     patience = recipe.patience if validation else 0
     kept = Kept(trainer.parameters, decay=recipe.average, patience=patience)
@@ -51,7 +54,7 @@ def learn(
     def evaluate() -> dict[str, float]:
         model.eval()
         with kept.in_place():
-            loss = mean_loss(validation, loss_of, batch=recipe.batch, cut=cut)
+            loss = mean_loss(validation, loss_of, batch=batch, cut=cut)
             kept.judge(loss)
         return {"validation_loss": loss}
 
@@ -62,7 +65,7 @@ def learn(
             rows,
             loss_of,
             epochs=recipe.epochs,
-            batch=recipe.batch,
+            batch=batch,
             cut=cut,
             seed=seed,
             stage=stage,
@@ -78,7 +81,7 @@ def learn(
         )
     model.eval()
     kept.settle()
-    return steps
+    return {"steps": steps, "batch": batch}
 
 
 @torch.no_grad()

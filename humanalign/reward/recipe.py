@@ -21,16 +21,19 @@ from humanalign.train import Trainer
 
 Schedule = Literal["constant", "linear", "cosine"]
 Precision = Literal["fp32", "bf16"]
+# A batch that is not given: of 60 prompts 16 at a time would be four steps, which teach nothing.
+MOST_ROWS, LEAST_STEPS = 16, 32
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a reward is fitted; `humanalign reward` has the same keys. ConfigError: out of range.
 
-    `batch` counts prompts, each with all its pairs. `max_tokens` of prompt and answer are kept from
-    the end; None keeps 192, or what the backbone reads where that is less. `pooling` None is what
-    suits the backbone, `chat` None its chat template where it has one. `margin` scales each pair's
-    consensus margin into the loss. `smoothing` e makes a judgement's target 1 - e/2 (Szegedy et al.
+    `batch` counts prompts, each with all its pairs; None is 16, or fewer of few prompts, see
+    `batch_of`. `max_tokens` of prompt and answer are kept from the end; None keeps 192, or
+    what the backbone reads where that is less. `pooling` None is what suits the backbone, `chat`
+    None its chat template where it has one. `margin` scales each pair's consensus margin into the
+    loss. `smoothing` e makes a judgement's target 1 - e/2 (Szegedy et al.
     2016, arXiv 1512.00567, for two classes), and `centring` c adds c (r_j + r_k)^2 per pair, so
     that scores stay around 0 (Eisenstein et al. 2023, arXiv 2312.09244). `average` is the decay of
     a moving average of the weights, which is kept instead of them. With `patience` n, `validation`
@@ -45,7 +48,7 @@ class Recipe:
     # HH's harmless pairs, far from proven there, and never against another test part.
     lr: float = 1e-4
     epochs: int = 2
-    batch: int = 16
+    batch: int | None = None
     max_tokens: int | None = None
     pooling: Pooling | None = None
     chat: bool | None = None
@@ -68,7 +71,7 @@ class Recipe:
     precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
-        for key in ("lr", "epochs", "batch", "head_lr", "layer_decay", "micro_tokens"):
+        for key in ("lr", "epochs", "head_lr", "layer_decay", "micro_tokens"):
             _require(getattr(self, key) > 0, key, "above 0", getattr(self, key))
         for key in ("freeze_layers", "margin", "centring", "weight_decay", "patience"):
             _require(getattr(self, key) >= 0, key, "at least 0", getattr(self, key))
@@ -77,8 +80,9 @@ class Recipe:
         _require(self.layer_decay <= 1, "layer_decay", "at most 1", self.layer_decay)
         _require(0 <= self.warmup <= 1, "warmup", "a share in [0, 1]", self.warmup)
         _require(0 < self.validation < 1, "validation", "a share in (0, 1)", self.validation)
-        if self.max_tokens is not None:
-            _require(self.max_tokens > 0, "max_tokens", "above 0", self.max_tokens)
+        for key in ("batch", "max_tokens"):
+            value = getattr(self, key)
+            _require(value is None or value > 0, key, "above 0", value)
         _choose("schedule", self.schedule, get_args(Schedule))
         _choose("precision", self.precision, get_args(Precision))
         _choose("pooling", self.pooling, [None, *get_args(Pooling)])
@@ -86,6 +90,14 @@ class Recipe:
             raise ConfigError(
                 f"freeze_layers: LoRA freezes every layer already, got {self.freeze_layers}; give 0"
             )
+
+
+def batch_of(recipe: Recipe, rows: int) -> int:
+    """How many of so many rows (prompts, or labelled texts) one step of the recipe reads.
+
+    Where it does not say: MOST_ROWS, fewer where an epoch would have fewer than LEAST_STEPS steps.
+    """
+    return recipe.batch or max(1, min(MOST_ROWS, rows // LEAST_STEPS))
 
 
 def trainer_of(

@@ -32,7 +32,10 @@ class RewardConfig(LabelledData):
     )
     lr: Rate = 1e-4
     epochs: Positive = 2
-    batch: Positive = Field(default=16, description="prompts per step, with all their pairs")
+    batch: Positive | None = Field(
+        default=None,
+        description="prompts (or texts) per step; null is 16, fewer for 32 steps an epoch",
+    )
     max_tokens: Positive | None = Field(
         default=None, description="kept from the end of prompt + answer; null is 192 or the limit"
     )

@@ -15,7 +15,7 @@ from humanalign.reward.groups import Group, group_by_prompt, share_of
 from humanalign.reward.kept import Kept
 from humanalign.reward.learn import learn
 from humanalign.reward.model import LearnedReward
-from humanalign.reward.recipe import Recipe, rates
+from humanalign.reward.recipe import Recipe, batch_of, rates
 from humanalign.reward.trainable import block_names
 from humanalign.run import Run
 from humanalign.settings import RewardConfig
@@ -50,6 +50,7 @@ def test_the_settings_of_the_command_have_the_recipes_names_and_defaults():
         ({"smoothing": 1.0}, r"smoothing: must be in \[0, 1\), got 1.0"),
         ({"layer_decay": 1.5}, "layer_decay: must be at most 1, got 1.5"),
         ({"warmup": -0.1}, r"warmup: must be a share in \[0, 1\], got -0.1"),
+        ({"batch": 0}, "batch: must be above 0, got 0"),
         ({"patience": -1}, "patience: must be at least 0, got -1"),
         ({"validation": 0.0}, r"validation: must be a share in \(0, 1\), got 0.0"),
         ({"schedule": "linar"}, "schedule: .* got 'linar'; did you mean 'linear'"),
@@ -133,6 +134,14 @@ def test_the_parts_put_aside_are_nested_and_share_no_prompt():
     assert {p.prompt for p in shuffled} == {p.prompt for p in small}
 
 
+@pytest.mark.parametrize(
+    ("rows", "batch"), [(5, 1), (63, 1), (64, 2), (400, 12), (512, 16), (9000, 16)]
+)
+def test_a_batch_that_is_not_given_leaves_an_epoch_32_steps_where_it_can(rows, batch):
+    assert batch_of(Recipe(), rows) == batch
+    assert batch_of(Recipe(batch=7), rows) == 7
+
+
 class Line(nn.Module):
     """y = w x + b after dropout, fitted to y = x^2."""
 
@@ -174,6 +183,13 @@ EVERYTHING = Recipe(
     lr=0.1, epochs=20, batch=4, dropout=0.3, average=0.8, patience=3, head_lr=2.0, warmup=0.1
 )
 AIDE = {"validation": [0.15, 0.35], "heads": {"linear.bias"}}
+
+
+def test_a_fit_says_how_many_steps_of_how_many_rows_it_took():
+    torch.manual_seed(0)
+    line = Line()
+    rows = [0.01 * i for i in range(70)]  # 35 steps of 2
+    assert learn(line, rows, line.loss, recipe=Recipe(), stage="toy") == {"steps": 70, "batch": 2}
 
 
 @pytest.mark.parametrize("after", [1, 5, 20])
