@@ -7,7 +7,8 @@ The sets are hh, summarize, pandalm and llmbar; any key of `humanalign reward` m
 is fitted with a seed of its own and tested on prompts that no fit of it has seen; no prompt is in
 two tests, so the pooled accuracy is over independent prompts. With `--first` the backbone is what a
 fit to the other sets made of it (intermediate training: Phang et al. 2018, arXiv 1811.01088). One
-line a fold goes to `--out` as soon as it is there, and the same command again goes on after it.
+line a fold goes to `--out` as soon as it is there, and the same command again goes on after it;
+`--with FILE ...` adds the scores of other such files, fold by fold, as an ensemble does.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.reward_data import SETS, folds, other_pairs
+from bench.reward_data import FOLDS, SETS, folds, other_pairs
 from humanalign.config import load
 from humanalign.intervals import mean_interval
 from humanalign.reward.fit import fit_reward
@@ -64,7 +65,8 @@ def main() -> None:
             with out.open("a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
             print(_told(done[-1]), flush=True)
-    _print_table(name, done)
+    joined = [_joined(fold, others) for fold, others in zip(done, _beside(args), strict=True)]
+    _print_table(name, joined)
 
 
 def taught_first(args: argparse.Namespace, recipe: Recipe, place: Path) -> Path:
@@ -98,8 +100,21 @@ def measured(
         "train": len(train),
         "seconds": spent,
         "prompts": held.prompts,
+        "gaps": held.gaps.tolist(),
         "right": {name: right_of(np.asarray(gap)).tolist() for name, gap in gaps.items()},
     }
+
+
+def _beside(args: argparse.Namespace) -> list[list[dict]]:
+    """The same folds of the files that are named beside this one."""
+    files = [Path(name).read_text().splitlines() for name in args.beside]
+    return [[json.loads(lines[fold]) for lines in files] for fold in range(FOLDS)]
+
+
+def _joined(fold: Mapping, others: Sequence[Mapping]) -> dict:
+    """The fold with the mean score of several fits in place of its own."""
+    gaps = np.mean([each["gaps"] for each in (fold, *others)], axis=0)
+    return {**fold, "right": {**fold["right"], OURS: right_of(gaps).tolist()}}
 
 
 def _told(fold: Mapping) -> str:
@@ -132,6 +147,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", required=True, help="the folder of the public sets")
     parser.add_argument("--model", required=True, help="the backbone")
     parser.add_argument("--first", action="store_true", help="learn the other sets first")
+    parser.add_argument("--with", dest="beside", nargs="*", default=[], help="files of other fits")
     parser.add_argument("--out", help="file with one line a fold")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_intermixed_args()
