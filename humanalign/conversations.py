@@ -15,11 +15,12 @@ Messages = Sequence[tuple[str, str]]
 TURN = "\n\nAssistant:"
 SPEAKERS = {"user": "Human", "assistant": "Assistant", "system": "System"}
 ROLES = {speaker: role for role, speaker in SPEAKERS.items()}
+SPOKEN = re.compile(r"\n\n(Human|Assistant|System):")
 
 
 def is_transcript(prompt: str) -> bool:
-    """Whether a prompt is a transcript that waits for the assistant."""
-    return prompt.startswith("\n\n") and prompt.endswith(TURN)
+    """Whether a prompt is a transcript: somebody speaks first, and the assistant is awaited."""
+    return bool(SPOKEN.match(prompt.removesuffix(TURN))) and prompt.endswith(TURN)
 
 
 def as_transcript(messages: Messages) -> str:
@@ -31,7 +32,7 @@ def as_messages(prompt: str) -> list[dict[str, str]]:
     """The messages of a prompt: the turns of a transcript, else one message of the user."""
     if not is_transcript(prompt):
         return [{"role": "user", "content": prompt}]
-    parts = re.split(r"\n\n(Human|Assistant|System):", prompt[: -len(TURN)])
+    parts = SPOKEN.split(prompt[: -len(TURN)])
     return [
         {"role": ROLES[speaker], "content": content.strip()}
         for speaker, content in zip(parts[1::2], parts[2::2], strict=True)

@@ -6,17 +6,18 @@ the user. The template writes everything up to the answer, and what ends an answ
 
 from __future__ import annotations
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from humanalign.conversations import as_messages
-from humanalign.errors import ConfigError
+from humanalign.errors import ConfigError, DataError
 
 # No template says this by itself.
 ANSWER = "zqx-answer-zqx"
 
 
 def opening(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
-    """The text up to the answer."""
+    """The text up to the answer. DataError: a conversation that the template refuses."""
     return _render(tokenizer, as_messages(prompt), add_generation_prompt=True)
 
 
@@ -36,8 +37,14 @@ def uses_chat(tokenizer: PreTrainedTokenizerBase, chat: bool | None, name: str) 
 def _render(
     tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], add_generation_prompt: bool
 ) -> str:
-    return str(
-        tokenizer.apply_chat_template(
+    try:
+        rendered = tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=add_generation_prompt
         )
-    )
+    except TemplateError as error:
+        first = messages[0]["content"][:40]
+        raise DataError(
+            f"chat: the template refuses the conversation {first!r} ({error}); chat=false reads "
+            "its text as it is"
+        ) from None
+    return str(rendered)

@@ -7,7 +7,8 @@ import pytest
 from tiny_models import VOCABULARY
 from transformers import AutoTokenizer
 
-from humanalign.errors import ConfigError
+from humanalign.conversations import as_messages
+from humanalign.errors import ConfigError, DataError
 from humanalign.reward.fit import fit_reward
 from humanalign.reward.model import LearnedReward
 from humanalign.reward.reading import Reader
@@ -72,3 +73,19 @@ def test_a_saved_reward_goes_on_reading_as_it_was_taught(instruct, tmp_path):
 def test_a_template_that_is_not_there_cannot_be_asked_for(causal):
     with pytest.raises(ConfigError, match=r"chat: the tokenizer of .* has no chat template"):
         LearnedReward.start(causal, chat=True)
+
+
+@pytest.mark.parametrize("start", ["\n\nw1", "\n\nw1\n\nHuman: w2"])
+def test_text_before_the_first_speaker_is_not_lost(instruct, start):
+    prompt = f"{start}\n\nAssistant:"
+    assert as_messages(prompt) == [{"role": "user", "content": prompt}]
+    assert "w1" in words(LearnedReward.start(instruct).reader, prompt, " w5")
+
+
+def test_a_conversation_that_the_template_refuses_is_named(instruct):
+    reader = LearnedReward.start(instruct).reader
+    reader.tokenizer.chat_template = "{{ raise_exception('only users') }}"
+    with pytest.raises(
+        DataError, match=r"refuses the conversation 'w1 w2' \(only users\); chat=false"
+    ):
+        reader.ids("w1 w2", "w3")
