@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import (
     AutoModelForSequenceClassification,
     PreTrainedModel,
@@ -20,6 +19,7 @@ from transformers import (
 )
 
 from humanalign.errors import ConfigError, DataError, did_you_mean
+from humanalign.reward.identity import model_id
 from humanalign.reward.native import agree_on_marks, check_ends
 from humanalign.reward.packing import read_without_padding
 from humanalign.reward.reading import Reader, first_line, load_tokenizer, token_limit
@@ -78,10 +78,10 @@ class ClassifierReward:
         return found
 
     def identity(self) -> str:
-        """The same for the same weights, tokenizer, label and way of reading."""
+        """The same for the same model, tokenizer, label and way of reading."""
         ways = (self.label, self.use, self.text, self.reader.max_tokens)
-        words = sorted(self.reader.tokenizer.get_vocab().items())
-        return content_id("classifier", weights_id(self.model), ways, words)
+        which = model_id(self.model, self.model.config, self.reader.tokenizer)
+        return content_id("classifier", which, ways)
 
     @torch.inference_mode()
     def _batch(self, prompts: list[str | None], completions: list[str]) -> Tensor:
@@ -164,15 +164,6 @@ def reader_of(
     kept = max_tokens or min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
     agree_on_marks(model.config, tokenizer)
     return Reader.of(tokenizer, kept)
-
-
-def weights_id(model: nn.Module) -> str:
-    """An id of a model's weights: their names, shapes and bytes."""
-    digest = sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def read_about(name: str | Path) -> dict:

@@ -26,9 +26,15 @@ from humanalign.models import Lora, default_device
 from humanalign.reward.backbone import Backbone, Pooling, load_backbone, save_backbone
 from humanalign.reward.batches import score_rows
 from humanalign.reward.chat import uses_chat
-from humanalign.reward.classifier import weights_id
+from humanalign.reward.identity import model_id
 from humanalign.reward.native import agree_on_marks
-from humanalign.reward.reading import Reader, TokenRows, load_tokenizer, token_limit
+from humanalign.reward.reading import (
+    Reader,
+    TokenRows,
+    cut_as_fitted,
+    load_tokenizer,
+    token_limit,
+)
 from humanalign.reward.scoring import check_rows, check_scores
 from humanalign.reward.trainable import choose_trainable, merged
 from humanalign.reward.trust.shift import Familiar
@@ -91,11 +97,15 @@ class LearnedReward(nn.Module):
         backbone, head = load_backbone(folder, pooling=pooling, seed=seed)
         limit = token_limit(tokenizer, backbone.positions)
         if max_tokens is not None and limit is not None and max_tokens > limit:
-            raise ConfigError(f"max_tokens: {name} reads at most {limit} tokens, got {max_tokens}")
+            raise ConfigError(
+                f"max_tokens: {name} reads at most {limit} tokens, got {max_tokens}; give {limit} "
+                "or less"
+            )
         kept = max_tokens or min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
         if backbone.pooling == "native":
             agree_on_marks(backbone.model.config, tokenizer)
         reader = Reader.of(tokenizer, kept, chat=uses_chat(tokenizer, chat, name))
+        cut_as_fitted(tokenizer, kept)
         reward = cls(backbone, head, reader)
         return reward.eval().to(device or default_device())
 
@@ -165,10 +175,10 @@ class LearnedReward(nn.Module):
         return torch.cat(found)
 
     def identity(self) -> str:
-        """The same for the same weights, scale, tokenizer and way of reading: a cache's key."""
-        words = self.reader.tokenizer.get_vocab()
+        """The same for the same model, scale, tokenizer and way of reading: a cache's key."""
         ways = (asdict(self.scale), self.reader.max_tokens, self.reader.chat, self.backbone.pooling)
-        return content_id("learned", weights_id(self), ways, words)
+        which = model_id(self, self.backbone.model.config, self.reader.tokenizer)
+        return content_id("learned", which, ways)
 
     def standardise(self, prompts: Sequence[str], completions: Sequence[str]) -> None:
         """Rescale so that these completions score mean 0 and standard deviation 1.
@@ -197,7 +207,7 @@ class LearnedReward(nn.Module):
         """Write the backbone and tokenizer as Hugging Face does, head.safetensors, reward.json.
 
         With native pooling the model holds its head, and transformers loads it by
-        `AutoModelForSequenceClassification.from_pretrained(path)`.
+        `AutoModelForSequenceClassification.from_pretrained(path)`; the tokenizer cuts as the fit.
         """
         path = Path(path)
         save_backbone(self.backbone, self.head, path)

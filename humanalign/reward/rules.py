@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 
 from humanalign.errors import ConfigError, did_you_mean
@@ -20,6 +19,7 @@ from humanalign.reward.scoring import check_rows
 from humanalign.rows import columns, read_rows
 from humanalign.types import content_id
 
+Terms = tuple[str, ...]
 WORD = re.compile(r"\w+(?:'\w+)*")
 # What may stand around a word that is spelled with signs: "@$$", said the rule.
 AROUND = "\"'`.,;:!?()[]{}<>…“”‘’"
@@ -45,7 +45,12 @@ def no_repeat(prompt: str, completion: str, *, n: int = 3) -> float:
 
 
 def forbidden(
-    prompt: str, completion: str, *, words: str = "", file: str = "", column: str = "text"
+    prompt: str,
+    completion: str,
+    *,
+    words: str | Terms = "",
+    file: str = "",
+    column: str = "text",
 ) -> float:
     """Minus the number of forbidden words and phrases in the completion: 0 is clean.
 
@@ -53,7 +58,7 @@ def forbidden(
     .txt. Case does not count; a phrase is found as words in a row.
     """
     del prompt
-    banned = _banned(words, file, column)
+    banned = _banned(_listed(words, file, column))
     said = {False: words_of(completion), True: _signed_words(completion)}
     return -float(sum(_count(said[signed], terms) for signed, terms in banned.items()))
 
@@ -120,7 +125,7 @@ class RuleReward:
     """A rule of RULES with its options set, as a RewardModel."""
 
     name: str
-    options: Mapping[str, int | str]
+    options: Mapping[str, int | str | Terms]
 
     def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
         """One number per row; see the rule's own docstring for its range."""
@@ -131,10 +136,9 @@ class RuleReward:
 
     def identity(self) -> str:
         """The same for the same rule with the same options, as long as its code is the same."""
-        file = str(self.options.get("file", ""))
-        content = sha256(Path(file).read_bytes()).hexdigest() if file else ""
-        code = inspect.getsource(RULES[self.name])
-        return content_id("rule", self.name, dict(self.options), content, code)
+        # What a rule calls stands in this file too.
+        code = [inspect.getsource(RULES[self.name]), Path(__file__).read_text(encoding="utf-8")]
+        return content_id("rule", self.name, dict(self.options), code)
 
 
 def rule_reward(name: str, options: Mapping[str, str]) -> RuleReward:
@@ -158,7 +162,12 @@ def rule_reward(name: str, options: Mapping[str, str]) -> RuleReward:
     for key, parameter in known.items():
         if parameter.default is inspect.Parameter.empty and key not in options:
             raise ConfigError(f"reward: rule '{name}' needs {key}=...; give rule:{name}?{key}=...")
-    typed = {key: _typed(name, known[key], value) for key, value in options.items()}
+    typed: dict[str, int | str | Terms] = {
+        key: _typed(name, known[key], value) for key, value in options.items()
+    }
+    if name == "forbidden":
+        # Read once: a list that is edited meanwhile is another rule's, with another id.
+        typed = {"words": _listed(*(options.get(key, "") for key in ("words", "file", "column")))}
     # Tried once, so that a file that is missing or a broken pattern is told before any work.
     RULES[name]("", "", **typed)
     return RuleReward(name, typed)
@@ -176,23 +185,30 @@ def _typed(name: str, parameter: inspect.Parameter, value: str) -> int | str:
     return int(value)
 
 
-@lru_cache(maxsize=16)
-def _banned(words: str, file: str, column: str) -> dict[bool, dict[str, set[tuple[str, ...]]]]:
-    """Forbidden phrases by their first word, apart for those spelled with signs (True)."""
+def _listed(words: str | Terms, file: str, column: str) -> Terms:
+    """The forbidden words and phrases, one or more."""
     if bool(words) == bool(file):
         raise ConfigError(
             "reward: rule 'forbidden' needs words=... or file=..., and only one of the two; "
             "give rule:forbidden?words=..."
         )
-    terms = words.split(",") if words else _terms(file, column)
-    found: dict[bool, dict[str, set[tuple[str, ...]]]] = {False: {}, True: {}}
+    if not isinstance(words, str):
+        return words
+    terms = tuple(words.split(",") if words else _terms(file, column or "text"))
+    if not any(map(_signed_words, terms)):
+        raise ConfigError(f"reward: rule 'forbidden', words: names no word: '{words or file}'")
+    return terms
+
+
+@lru_cache(maxsize=16)
+def _banned(terms: Terms) -> dict[bool, dict[str, set[Terms]]]:
+    """Forbidden phrases by their first word, apart for those spelled with signs (True)."""
+    found: dict[bool, dict[str, set[Terms]]] = {False: {}, True: {}}
     for term in terms:
         plain, signed = words_of(term), _signed_words(term)
         phrase = tuple(plain if plain == signed else signed)
         if phrase:
             found[plain != signed].setdefault(phrase[0], set()).add(phrase)
-    if not found[False] and not found[True]:
-        raise ConfigError(f"reward: rule 'forbidden', words: names no word: '{words or file}'")
     return found
 
 
@@ -209,7 +225,7 @@ def _signed_words(text: str) -> list[str]:
     return [word for each in text.lower().split() if (word := each.strip(AROUND))]
 
 
-def _count(said: Sequence[str], terms: Mapping[str, set[tuple[str, ...]]]) -> int:
+def _count(said: Sequence[str], terms: Mapping[str, set[Terms]]) -> int:
     """How often phrases of `terms` stand in `said`."""
     return sum(
         tuple(said[at : at + len(phrase)]) == phrase

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import normalizers
 
 from humanalign.errors import ConfigError
 from humanalign.reward.cached import PIECE, CachedReward
 from humanalign.reward.classifier import load_classifier
 from humanalign.reward.function import load_function
+from humanalign.reward.model import LearnedReward
 from humanalign.reward.rules import rule_reward
 
 
@@ -137,6 +139,36 @@ def test_a_classifier_is_known_by_its_weights_and_its_label(hate):
     assert len({before, reward.identity(), *others}) == 4
 
 
+def test_the_same_weights_read_otherwise_are_another_reward(hate):
+    """Kind of labels, a constant of the layers, the tokenizer's normaliser, the chat template."""
+    reward = load_classifier(hate, label="hate", use="prob")
+    words, config = reward.reader.tokenizer, reward.model.config
+    ids = [reward.identity()]
+    reward.score(["p"], ["w1 w2 w3"])
+    assert reward.identity() == ids[0]
+    for change in (
+        lambda: setattr(config, "problem_type", "multi_label_classification"),
+        lambda: setattr(config, "layer_norm_eps", 0.5),
+        lambda: setattr(words.backend_tokenizer, "normalizer", normalizers.Lowercase()),
+        lambda: setattr(words, "chat_template", "{{ messages[0].content }}"),
+    ):
+        change()
+        ids.append(reward.identity())
+    assert len(set(ids)) == 5
+
+
+def test_a_learned_reward_is_the_same_after_loading_and_another_under_another_template(
+    calm_encoder, tmp_path
+):
+    reward = LearnedReward.start(calm_encoder)
+    reward.save(tmp_path / "model")
+    loaded = LearnedReward.load(tmp_path / "model")
+    first = loaded.identity()
+    assert LearnedReward.load(tmp_path / "model", batch_size=3).identity() == first
+    loaded.reader.tokenizer.chat_template = "{{ messages[0].content }}"
+    assert loaded.identity() != first
+
+
 def test_a_function_is_another_once_its_file_has_changed(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("def f(prompts, completions):\n    return [0.0] * len(completions)\n")
@@ -151,4 +183,17 @@ def test_a_rule_is_another_once_its_word_list_has_changed(tmp_path):
     rule = rule_reward("forbidden", {"file": str(file)})
     before = rule.identity()
     file.write_text("fool\n")
-    assert rule.identity() != before
+    assert rule_reward("forbidden", {"file": str(file)}).identity() != before
+
+
+def test_scores_are_kept_under_the_word_list_that_gave_them(tmp_path):
+    """A list edited while a rule is in use: its id and its scores stay those of what it read."""
+    file = tmp_path / "words.txt"
+    file.write_text("idiot\n")
+    rule = rule_reward("forbidden", {"file": str(file)})
+    before = rule.identity()
+    file.write_text("idiot\nfool\n")
+    assert (rule.identity(), rule.score(["p"], ["idiot fool"])) == (before, [-1.0])
+    edited = rule_reward("forbidden", {"file": str(file)})
+    assert edited.identity() != before
+    assert edited.score(["p"], ["idiot fool"]) == [-2.0]
