@@ -18,7 +18,7 @@ from humanalign.errors import ConfigError, DataError
 from humanalign.reward.chat import closing
 from humanalign.reward.classifier import ABOUT, label_names
 from humanalign.reward.native import last_layer
-from humanalign.reward.reading import load_tokenizer
+from humanalign.reward.reading import cut_as_fitted, load_tokenizer
 from humanalign.reward.sources import SAVED
 
 
@@ -58,8 +58,7 @@ def export_reward(folder: Path, out: Path) -> Exported:
         raise DataError(f"{folder}: its model has no head ({sorted(info['missing_keys'])[0]})")
     of_pairs = "scale" in about
     standardised = of_pairs and not _made_raw(model, about["scale"], str(folder))
-    tokenizer.model_max_length = about.get("max_tokens", tokenizer.model_max_length)
-    tokenizer.truncation_side = "left"
+    cut_as_fitted(tokenizer, about.get("max_tokens", tokenizer.model_max_length))
     model.save_pretrained(str(out))
     tokenizer.save_pretrained(str(out))
     return Exported(

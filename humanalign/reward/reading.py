@@ -20,6 +20,8 @@ from humanalign.reward.chat import closing, opening
 
 # transformers gives tokenizers of unlimited length this size or a larger one.
 UNLIMITED = 10**6
+# Where a tokenizer that goes with a fit keeps the limit that it had before.
+UNCUT = "uncut_max_length"
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,20 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 
 def token_limit(tokenizer: PreTrainedTokenizerBase, positions: int | None) -> int | None:
     """The longest input of a model with `positions` positions; None where there is no limit."""
-    limits = [tokenizer.model_max_length, positions or UNLIMITED]
+    own = tokenizer.init_kwargs.get(UNCUT, tokenizer.model_max_length)
+    limits = [own, positions or UNLIMITED]
     return None if min(limits) >= UNLIMITED else min(limits)
+
+
+def cut_as_fitted(tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> None:
+    """Let this tokenizer cut texts as a fit does, wherever it is loaded: the end is kept.
+
+    A later fit that starts from the model may read more: `token_limit` knows what it was before.
+    """
+    tokenizer.init_kwargs.setdefault(UNCUT, tokenizer.model_max_length)
+    tokenizer.model_max_length, tokenizer.truncation_side = max_tokens, "left"
+    # transformers saves the side only where it was given at the start.
+    tokenizer.init_kwargs["truncation_side"] = "left"
 
 
 def first_line(error: Exception) -> str:

@@ -35,7 +35,13 @@ from humanalign.reward.classifier import (
 )
 from humanalign.reward.model import DEFAULT_MAX_TOKENS
 from humanalign.reward.packing import read_without_padding
-from humanalign.reward.reading import Reader, first_line, load_tokenizer, token_limit
+from humanalign.reward.reading import (
+    Reader,
+    cut_as_fitted,
+    first_line,
+    load_tokenizer,
+    token_limit,
+)
 from humanalign.rows import write_bytes
 from humanalign.types import LabelledText
 
@@ -148,10 +154,7 @@ def start_classifier(
         ) from None
     limit = token_limit(tokenizer, position_count(model)) or DEFAULT_MAX_TOKENS
     kept = reader_of(model, tokenizer, max_tokens or min(DEFAULT_MAX_TOKENS, limit)).max_tokens
-    # With the tokenizer goes how much was read, so that others cut a text as the fit did.
-    tokenizer.model_max_length, tokenizer.truncation_side = kept, "left"
-    # transformers saves the side only where it was given at the start.
-    tokenizer.init_kwargs["truncation_side"] = "left"
+    cut_as_fitted(tokenizer, kept)
     fresh = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     read_without_padding(model.base_model)
     model = model.eval().to(device or default_device())

@@ -10,6 +10,7 @@ from transformers import AutoModel, AutoTokenizer, T5EncoderModel
 from humanalign.errors import ConfigError, DataError
 from humanalign.reward.backbone import Pooling, pool
 from humanalign.reward.model import LearnedReward
+from humanalign.reward.taught import start_classifier
 
 PROMPTS = ["w1 w2 w3", "you are", "", "w8 w9 w1 w2 w3 w4"]
 TEXTS = ["good", "rude w5 w6 w7 !", "w1 w1", "fine w2"]
@@ -69,6 +70,25 @@ def test_what_is_saved_is_what_is_loaded(reward, tmp_path):
     again = LearnedReward.load(tmp_path / "model")
     assert again.score(PROMPTS, TEXTS) == pytest.approx(reward.score(PROMPTS, TEXTS), abs=CLOSE)
     assert not list((tmp_path / "model").glob("*.bin"))
+
+
+def test_the_saved_tokenizer_keeps_the_end_of_what_the_fit_read(encoder, tmp_path):
+    LearnedReward.start(encoder, max_tokens=8).save(tmp_path / "model")
+    words = AutoTokenizer.from_pretrained(tmp_path / "model")
+    cut = words(" ".join(f"w{i}" for i in range(20)), truncation=True)["input_ids"]
+    assert len(cut) == 8
+    assert words.decode(cut, skip_special_tokens=True).endswith("w18 w19")
+
+
+@pytest.mark.parametrize("kind", ["reward", "classifier"])
+def test_a_fit_from_a_saved_one_may_read_as_much_as_the_backbone(encoder, tmp_path, kind):
+    first, second = tmp_path / "first", tmp_path / "second"
+    if kind == "reward":
+        LearnedReward.start(encoder, max_tokens=8).save(first)
+    else:
+        start_classifier(encoder, ["a", "b"], max_tokens=8).save(first)
+    LearnedReward.start(str(first), max_tokens=16).save(second)
+    assert LearnedReward.start(str(second), max_tokens=32).reader.max_tokens == 32
 
 
 def test_training_completions_score_mean_0_and_standard_deviation_1(reward):
