@@ -139,7 +139,7 @@ def perform(name: str, words: Sequence[str], run: Path | None) -> Mapping[str, A
     module, function = verb.function.split(":")
     perform_stage = getattr(importlib.import_module(f"humanalign.{module}"), function)
     with stage(name) as progress:
-        result = perform_stage(settings, place, progress)
+        result = perform_stage(settings, first if verb.verbatim else place, progress)
     made = not verb.first and (place / "run.json").exists()
     return {"run": str(place), **result} if made else dict(result)
 

@@ -147,7 +147,7 @@ def test_answers_are_scored_from_every_kind_of_file(encoder_run, tmp_path, capsy
         file.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     told = said(capsys, "score", encoder_run, "--prompts", file, "--json")
     rows = read_rows(told["file"])
-    assert Path(told["file"]) == tmp_path / "rows.scored.jsonl"
+    assert Path(told["file"]).parent == tmp_path
     expected = scores_of(encoder_run, [(row["prompt"], row["completion"]) for row in ANSWERS])
     assert [row["score"] for row in rows] == pytest.approx(expected, abs=1e-5)
     assert [str(row["id"]) for row in rows] == ["0", "1", "2", "3", "4"]
@@ -199,6 +199,14 @@ def test_answers_unlike_the_training_data_are_marked_and_told_of(
     assert f"{strange.sum()} of {len(texts)} answers" in warned[0]
 
 
+def test_the_spec_of_a_reward_is_taken_as_it_is_written(tmp_path, capsys):
+    """No file's path: two slashes in a pattern stay two."""
+    rows = [{"prompt": "p", "completion": f"see {url}"} for url in ("https:/x", "https://x")]
+    file = written(tmp_path / "rows.jsonl", rows)
+    told = said(capsys, "score", "rule:matches?pattern=https://x", "--prompts", file, "--json")
+    assert [row["score"] for row in read_rows(told["file"])] == [0.0, 1.0]
+
+
 def test_what_an_earlier_reward_found_unfamiliar_is_not_said_again(tmp_path, capsys, caplog):
     old = [row | {"score": 9.0, "unfamiliar": True} for row in ANSWERS]
     file = written(tmp_path / "rows.jsonl", old)
@@ -206,6 +214,35 @@ def test_what_an_earlier_reward_found_unfamiliar_is_not_said_again(tmp_path, cap
     assert told["unfamiliar"] == 0
     assert [set(row) for row in read_rows(told["file"])] == [{*ANSWERS[0], "score"}] * 5
     assert not caplog.records
+
+
+def test_a_file_that_holds_no_scores_is_never_written_over(tmp_path, capsys):
+    file = written(tmp_path / "rows.jsonl", ANSWERS)
+    pairs = write_pairs(pairs_of(range(3)), tmp_path / "pairs.jsonl")
+    before = pairs.read_bytes()
+    words = ("score", "rule:length", "--prompts", file, "--out")
+    assert "is there already and holds no scores" in refused(capsys, *words, pairs)
+    assert pairs.read_bytes() == before
+    for _ in range(2):  # its own scores may be written again
+        said(capsys, *words, tmp_path / "scores.jsonl", "--json")
+
+
+def test_files_of_one_name_and_other_endings_have_scores_of_their_own(tmp_path, capsys):
+    first = written(tmp_path / "rows.jsonl", ANSWERS)
+    second = tmp_path / "rows.csv"
+    second.write_text("prompt,completion\na,b\n")
+    names = {
+        said(capsys, "score", "rule:length", "--prompts", file, "--json")["file"]
+        for file in (first, second)
+    }
+    assert len(names) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, capsys):
+    file = written(tmp_path / "rows.jsonl", ANSWERS)
+    out = file / "inside" / "scores.jsonl"
+    words = ("score", "rule:length", "--prompts", file, "--out", out)
+    assert "cannot be written" in refused(capsys, *words)
 
 
 def test_the_file_of_scores_can_be_named(tmp_path, capsys):

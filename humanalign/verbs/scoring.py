@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +36,10 @@ class Answer:
     row: Mapping
 
 
-def score(config: ScoreConfig, place: Path, progress: Progress = None) -> Mapping:
+def score(config: ScoreConfig, spec: str, progress: Progress = None) -> Mapping:
     """The card of a reward on pairs, or its scores of answers in a .scored.jsonl beside them.
 
-    `place` is a run, a saved reward or any other reward spec.
+    `spec` is a run, a saved reward or any other reward spec.
     """
     if (config.pairs is None) == (config.prompts is None):
         raise ConfigError("give one of --pairs FILE (is it right?) and --prompts FILE (scores)")
@@ -44,14 +47,15 @@ def score(config: ScoreConfig, place: Path, progress: Progress = None) -> Mappin
         if config.out:
             raise ConfigError("out: only --prompts writes a file; leave it out")
         pairs = read_pairs(config.pairs)
-        card = card_of(_reward(place), pairs, _trained_on(place), name=config.pairs)
+        card = card_of(_reward(spec), pairs, _trained_on(spec), name=config.pairs)
         return {"verdict": list(verdict(card)), **card}
     source = Path(str(config.prompts))
     out = _out(source, config.out)
     answers = read_answers(source)
-    rows = scored_rows(_reward(place), answers, progress)
+    rows = scored_rows(_reward(spec), answers, progress)
     lines = (json.dumps(row, ensure_ascii=False, default=str) for row in rows)
-    write_bytes(out, "".join(f"{line}\n" for line in lines).encode())
+    with _writing(out):
+        write_bytes(out, "".join(f"{line}\n" for line in lines).encode())
     told = {"scored": len(rows), "mean": sum(row["score"] for row in rows) / len(rows)}
     strange = sum("unfamiliar" in row for row in rows)
     if strange:
@@ -184,23 +188,48 @@ def _unfamiliar(
     return reward.familiar.unfamiliar(features, scores).tolist()
 
 
-def _reward(place: Path) -> RewardModel:
-    return resolve(f"run:{place}" if (place / "run.json").exists() else str(place))
+def _reward(spec: str) -> RewardModel:
+    return resolve(f"run:{spec}" if (Path(spec) / "run.json").exists() else spec)
 
 
-def _trained_on(place: Path) -> list[PreferencePair]:
-    """The pairs that a run was fitted on; none where `place` is no such run."""
-    run = Path(str(place).removeprefix("run:").partition("?")[0])
+def _trained_on(spec: str) -> list[PreferencePair]:
+    """The pairs that a run was fitted on; none where `spec` is no such run."""
+    run = Path(spec.removeprefix("run:").partition("?")[0])
     kept = run / "data" / "pairs.train.jsonl"
     return read_pairs(kept) if kept.is_file() else []
 
 
 def _out(source: Path, named: str | None) -> Path:
-    """Where the scores go. ConfigError: over the answers themselves, or not as JSON lines."""
-    stem = source.name.removesuffix(".gz").rpartition(".")[0]
+    """Where the scores go, and can go: all that may be wrong with it is said before any work.
+
+    ConfigError: over the answers themselves or another file, or not as JSON lines.
+    """
+    stem = source.name.removesuffix(".gz").removesuffix(".jsonl")
     out = Path(named) if named else source.with_name(f"{stem}.scored.jsonl")
     if not out.name.removesuffix(".gz").endswith(".jsonl"):
         raise ConfigError(f"out: scores are written as JSON lines; got {out}, name a .jsonl file")
     if out.resolve() == source.resolve():
         raise ConfigError(f"out: {out} holds the answers themselves; name another file")
+    with _writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(out.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if out.exists() and not _holds_scores(out):
+            raise ConfigError(f"out: {out} is there already and holds no scores; name another file")
     return out
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"out: {out} cannot be written ({error.strerror})") from None
+
+
+def _holds_scores(file: Path) -> bool:
+    """True for an earlier run's scores, or nothing at all: what may be written over."""
+    try:
+        return "score" in next(iter_rows(file), {"score"})
+    except DataError:
+        return False

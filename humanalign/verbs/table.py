@@ -24,6 +24,8 @@ class Verb:
     panel: str
     first: str = ""
     place: str = ""
+    # Its first word is a name of more kinds than a path, and is handed on as it is written.
+    verbatim: bool = False
 
 
 LOOP, FEEDBACK, KEEP = "The loop", "Feedback without people", "Look, use, keep"
@@ -82,7 +84,12 @@ VERBS = {
         "Export, convert and take in judgements.", "verbs.labelling:pairs", "Pairs", KEEP
     ),
     "score": Verb(
-        "Apply a reward model to pairs or answers.", "verbs.scoring:score", "Score", KEEP, "RUN"
+        "Apply a reward model to pairs or answers.",
+        "verbs.scoring:score",
+        "Score",
+        KEEP,
+        "RUN",
+        verbatim=True,
     ),
     "export": Verb(
         "A run's model in the Hugging Face format.", "verbs.exporting:export", "Export", KEEP, "RUN"
