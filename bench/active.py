@@ -1,14 +1,16 @@
 """How many labels active choice saves: the same pool, start, labelers and price, five seeds.
 
-    OMP_NUM_THREADS=1 python -m bench.active world [--fit] [--out world.json]
-    OMP_NUM_THREADS=1 python -m bench.active hh --data DATA --model MINILM
+    OMP_NUM_THREADS=1 python -m bench.active world --repeats 2 --seeds 10 100 101 102 103 [--fit]
+    OMP_NUM_THREADS=1 python -m bench.active hh --repeats 1 --data DATA --model MINILM
 
-Both ways of choosing begin with the same START random comparisons and go on in batches of BATCH,
+Every way of choosing begins with the same START random comparisons and go on in batches of BATCH,
 one comparison a prompt and batch. Accuracy is that of the linear head on the backbone's frozen
 features, on held-out prompts (in the world: on every pair of answers whose true utilities
 differ). The level to reach is what random choice reaches with FULL labels, with 300 and with 200;
-curves are the mean of REPEATS starts, made monotone, and read off linearly. With --fit the real
-reward model is fitted as well, at FITS labels.
+curves are the mean of --repeats starts, made monotone, and read off linearly. In the world there
+is a third way, "told": a chooser who is told the exact utilities, as no chooser can be, and asks
+what is clear to people and least clear to the head. It bounds what choosing can save. With --fit
+the real reward model is fitted as well, at FITS labels.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,10 +32,13 @@ from humanalign.reward.posterior import Posterior, learn
 from humanalign.reward.recipe import Recipe
 from humanalign.types import PreferencePair
 
-WAYS: tuple[Choice, ...] = ("random", "information", "disagreement")
-START, BATCH, FULL, REPEATS = 50, 50, 400, 4
-LEVELS = (FULL, 300, 200)
-FITS = (150, 250, 400)
+Way = Choice | Literal["told"]
+WAYS: tuple[Choice, ...] = ("random", "information")
+START, BATCH, FULL = 40, 40, 400
+LEVELS = (FULL, 320, 200)
+FITS = (240, 400)
+# The told chooser asks about gaps in utility above CLEAR: one deviation of a careful labeler.
+CLEAR = 0.15
 # As in `humanalign demo`.
 RECIPE = Recipe(lr=2e-3, epochs=3, batch=4)
 Labels = WorldLabels | GivenLabels
@@ -43,7 +49,7 @@ def main() -> None:
     args = _arguments()
     torch.set_num_threads(1)
     results = []
-    for seed in range(args.seeds):
+    for seed in args.seeds:
         results.append(_seed(args, seed))
         _show(results)
         if args.out:
@@ -60,15 +66,20 @@ def _seed(args: argparse.Namespace, seed: int) -> dict:
         return GivenLabels()
 
     curves = {
-        way: _mean([learned(pool, labels(r), way, r) for r in range(REPEATS)]) for way in WAYS
+        way: _mean([learned(pool, labels(r), way, r) for r in range(args.repeats)])
+        for way in _ways(args.set)
     }
     row = {"seed": seed, "tested": len(pool.right), "curves": curves}
     if args.fit:
-        row["fits"] = {way: fitted(pool, labels(0), way, seed) for way in WAYS[:2]}
+        row["fits"] = {way: fitted(pool, labels(0), way, seed) for way in WAYS}
     return row
 
 
-def learned(pool: Pool, labels: Labels, way: Choice, repeat: int) -> Curve:
+def _ways(name: str) -> tuple[Way, ...]:
+    return (*WAYS, "told") if name == "world" else WAYS
+
+
+def learned(pool: Pool, labels: Labels, way: Way, repeat: int) -> Curve:
     """The linear head's accuracy after so many labels."""
     curve: Curve = {}
     for asked, posterior in _loop(pool, labels, way, repeat):
@@ -76,7 +87,7 @@ def learned(pool: Pool, labels: Labels, way: Choice, repeat: int) -> Curve:
     return curve
 
 
-def fitted(pool: Pool, labels: Labels, way: Choice, seed: int) -> Curve:
+def fitted(pool: Pool, labels: Labels, way: Way, seed: int) -> Curve:
     """The accuracy of `fit_reward` on the same labels, at FITS of them."""
     curve: Curve = {}
     held_out = _pairs(pool.tested, pool.right)
@@ -89,24 +100,41 @@ def fitted(pool: Pool, labels: Labels, way: Choice, seed: int) -> Curve:
     return curve
 
 
-def _loop(pool: Pool, labels: Labels, way: Choice, repeat: int) -> Iterator[tuple[int, Posterior]]:
+def _loop(pool: Pool, labels: Labels, way: Way, repeat: int) -> Iterator[tuple[int, Posterior]]:
     """Ask, learn, ask: yields (labels so far, what is known) after every batch."""
     known: list[Edge] = []
     posterior = learn(pool.answers, *labels.judged())
     while len(known) < FULL:
-        chosen = choose(
-            pool.answers,
-            posterior,
-            BATCH if known else START,
-            by=way if known else "random",
-            known=known,
-            seed=1000 * repeat + len(known),
-        )
-        edges = [(min(each.answers), max(each.answers)) for each in chosen]
+        seed = 1000 * repeat + len(known)
+        if known and way == "told":
+            edges = told(pool, posterior, known, seed)
+        else:
+            by: Choice = way if known and way != "told" else "random"
+            n = BATCH if known else START
+            chosen = choose(pool.answers, posterior, n, by=by, known=known, seed=seed)
+            edges = [(min(each.answers), max(each.answers)) for each in chosen]
         labels.ask(edges)
         known += edges
         posterior = learn(pool.answers, *labels.judged())
         yield len(known), posterior
+
+
+def told(pool: Pool, posterior: Posterior, known: Sequence[Edge], seed: int) -> list[Edge]:
+    """The next batch of one who knows the utilities: clear pairs, by lot those of small gaps."""
+    luck = np.random.default_rng(seed)
+    scores = posterior.scores(pool.answers.features)
+    utilities, asked, prompts = pool.texts.utilities(), set(known), set[int]()
+    value: dict[Edge, float] = {}
+    for a, b in pool.answers.edges().tolist():
+        clear = abs(utilities[a] - utilities[b]) > CLEAR  # False where one of them is no use
+        value[a, b] = float(abs(scores[a] - scores[b])) / (0.05 + luck.random())
+        value[a, b] += 0 if clear else 1e6
+    edges = []
+    for edge in sorted(value, key=lambda each: value[each]):
+        if len(edges) < BATCH and edge not in asked and pool.texts.group[edge[0]] not in prompts:
+            edges.append(edge)
+            prompts.add(pool.texts.group[edge[0]])
+    return edges
 
 
 def needed(curve: Mapping[int, float], level: float) -> float:
@@ -128,8 +156,9 @@ def needed(curve: Mapping[int, float], level: float) -> float:
 def _table(results: Sequence[Mapping]) -> dict:
     """Per level and way: labels needed over those of random choice, with its interval."""
     rows = {}
+    ways = [way for way in results[0]["curves"] if way != "random"]
     for level in LEVELS:
-        for way in WAYS[1:]:
+        for way in ways:
             ratios = []
             for each in results:
                 random = {int(k): v for k, v in each["curves"]["random"].items()}
@@ -177,9 +206,9 @@ def _pairs(texts: Texts, rows: np.ndarray) -> list[PreferencePair]:
 
 def _show(results: Sequence[Mapping]) -> None:
     print(f"\nafter {len(results)} seeds; accuracy by labels")
-    for way in WAYS:
+    for way in results[0]["curves"]:
         mean = _mean([each["curves"][way] for each in results])
-        shown = [f"{count}: {mean[count]:.3f}" for count in (50, 100, 150, 200, 250, 300, FULL)]
+        shown = [f"{count}: {mean[count]:.3f}" for count in (40, 80, 120, 160, 200, 240, 320, FULL)]
         print(f"{way:<14}", "  ".join(shown))
     for name, part in _table(results).items():
         print(name)
@@ -192,7 +221,8 @@ def _show(results: Sequence[Mapping]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("set", choices=["world", "hh"])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--repeats", type=int, default=4, help="starts whose curves are averaged")
     parser.add_argument("--fit", action="store_true", help="the real reward model too (world)")
     parser.add_argument("--data", type=Path, help="the folder of public data sets (hh)")
     parser.add_argument("--model", help="the frozen backbone (hh)")

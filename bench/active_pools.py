@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,20 @@ class Texts:
     prompts: tuple[Prompt, ...]
     words: tuple[str, ...]
     group: tuple[int, ...]
+
+    def of(self, rows: np.ndarray) -> Texts:
+        """These rows alone."""
+        prompts, words, group = zip(
+            *((self.prompts[i], self.words[i], self.group[i]) for i in rows.tolist()), strict=True
+        )
+        return Texts(prompts, words, group)
+
+    def utilities(self) -> np.ndarray:
+        """What a careful labeler of the world thinks of each, [M]; nan for one marked F."""
+        pairs = zip(self.prompts, self.words, strict=True)
+        return np.array(
+            [nan if gold.unusable(p, w) else gold.utility(p, w, gold.HARMLESS) for p, w in pairs]
+        )
 
     def features(self, reward: LearnedReward) -> np.ndarray:
         """What the backbone's head would see, [M, D]."""
@@ -132,26 +147,31 @@ def world(seed: int) -> Pool:
         for a, b in combinations(range(len(tested.words)), 2)
         if tested.group[a] == tested.group[b] and (pair := _better(tested, a, b))
     ]
-    return _pool(reward, texts, tested, right)
+    return _pool(texts, texts.features(reward), tested, tested.features(reward), right)
 
 
 def harmless(data: Path, model: str, seed: int) -> Pool:
     """Anthropic's harmless pairs; fold `seed` is the test, all the others the pool."""
+    texts, features = _read(data, model)
+    held = np.array([fold_of(each.text) == seed for each in texts.prompts])
+    parts = [(texts.of(rows), features[rows]) for rows in map(np.flatnonzero, (~held, held))]
+    (pool, seen), (tested, read) = parts
+    right = [(i, i + 1) for i in range(0, len(tested.words), 2)]
+    return _pool(pool, seen, tested, read, right)
+
+
+@cache
+def _read(data: Path, model: str) -> tuple[Texts, np.ndarray]:
+    """All of Anthropic's harmless pairs, and their features: the same for every fold."""
     pairs = read_pairs(data / SETS["hh"].file)
-    part = {False: [], True: []}
-    for each in pairs:
-        part[fold_of(each.prompt) == seed].append(each)
-    texts, tested = (
-        Texts(
-            tuple(Prompt(each.prompt) for each in rows for _ in range(2)),
-            tuple(words for each in rows for words in (each.chosen, each.rejected)),
-            # A prompt may come twice: its pairs stay apart, since no label orders them.
-            tuple(number for number in range(len(rows)) for _ in range(2)),
-        )
-        for rows in (part[False], part[True])
+    texts = Texts(
+        tuple(Prompt(each.prompt) for each in pairs for _ in range(2)),
+        tuple(words for each in pairs for words in (each.chosen, each.rejected)),
+        # A prompt may come twice: its pairs stay apart, since no label orders them.
+        tuple(number for number in range(len(pairs)) for _ in range(2)),
     )
     reward = LearnedReward.start(model, max_tokens=SETS["hh"].max_tokens)
-    return _pool(reward, texts, tested, [(i, i + 1) for i in range(0, len(tested.words), 2)])
+    return texts, texts.features(reward)
 
 
 def _sampled(split: Split, n: int, seed: int) -> Texts:
@@ -178,8 +198,11 @@ def _better(texts: Texts, a: int, b: int) -> Edge | None:
     return None if first == second else (a, b) if first > second else (b, a)
 
 
-def _pool(reward: LearnedReward, texts: Texts, tested: Texts, right: list[Edge]) -> Pool:
-    answers = Answers.of(texts.features(reward), texts.group)
-    test = tested.features(reward) * answers.scale
+def _pool(
+    texts: Texts, seen: np.ndarray, tested: Texts, read: np.ndarray, right: list[Edge]
+) -> Pool:
+    """From the features `seen` [M, D] of the pool and `read` [T, D] of the test."""
+    answers = Answers.of(seen, texts.group)
+    test = read * answers.scale
     pairs = np.array(right, dtype=int)
     return Pool(answers, test, pairs, np.array(tested.group)[pairs[:, 0]], texts, tested)

@@ -17,7 +17,7 @@ import numpy as np
 
 from humanalign.reward.posterior import WEIGHTS, Answers, Posterior, information, probabilities
 
-Choice = Literal["information", "disagreement", "random"]
+Choice = Literal["information", "random"]
 Edge = tuple[int, int]
 
 
@@ -44,8 +44,7 @@ def choose(
 
     `known` are pairs (lower row first) that were compared already, `pending` those that wait for
     their label: neither is asked, and the pending ones count as if they were answered. `by`
-    disagreement takes the pair whose gap is least certain, whatever a labeler's noise; random is
-    what both are measured against. The same seed gives the same choice.
+    random is what information is measured against. The same seed gives the same choice.
     """
     search = _Search(answers, posterior, by, seed)
     search.close([*known, *pending])
@@ -94,8 +93,6 @@ class _Search:
         """What the pairs with these numbers are worth asking, [N]."""
         if self.by == "random":
             return self.luck[rows]
-        if self.by == "disagreement":
-            return self.variance[rows]
         return information(self.mean[rows], self.variance[rows])
 
     def best(self) -> int | None:

@@ -47,7 +47,7 @@ class CollectConfig(ReadsPrompts, Samples):
     reward: str | None = Field(
         default=None, description="ask: a reward run or backbone to read by; null is the model"
     )
-    by: Literal["information", "disagreement", "random"] = Field(
+    by: Literal["information", "random"] = Field(
         default="information", description="ask: what makes a comparison worth its label"
     )
     batch: Positive = 64
