@@ -111,7 +111,8 @@ def test_pairs_that_a_run_was_fitted_on_are_found_as_leaks(encoder_run, tmp_path
     told = said(capsys, "score", encoder_run, "--pairs", file, "--json")
     assert told["leaks"]["same_prompts"] == 2
     assert any("also trained on" in warning for warning in told["warnings"])
-    assert told["pairs"] == {"train": 12, "train_prompts": 12, "test": 4, "test_prompts": 4}
+    counts = {"train": 12, "train_prompts": 12, "test": 4, "test_prompts": 4, "ties": 0}
+    assert told["pairs"] == counts
 
 
 def test_a_run_and_its_saved_model_score_the_same(encoder_run, tmp_path, capsys):
@@ -339,9 +340,16 @@ def test_the_code_in_the_model_card_runs_and_gives_the_score(made, request, tmp_
     place = request.getfixturevalue(made)
     out = exported(capsys, place, tmp_path / "out")
     code = re.findall(r"```python\n(.*?)```", (out / "README.md").read_text(), re.DOTALL)[0]
-    names = {"folder": str(out), "prompt": "w1 w2 w3", "answer": "good w4"}
-    exec(code, names)
-    assert names["score"] == pytest.approx(logits_of(out, PROMPTS[:1])[0], abs=CLOSE)
+    reward = LearnedReward.load(place / "model")
+    score = reward.score if made == "encoder_run" else reward.raw_scores
+    numbered = " ".join(f"w{i}" for i in range(40))  # more than the 24 tokens that it reads
+    texts = [("w1 w2 w3", "good w4"), (numbered, "good w4"), ("w1 w2 w3", numbered)]
+    found = []
+    for prompt, answer in texts:
+        names = {"folder": str(out), "prompt": prompt, "answer": answer}
+        exec(code, names)
+        found.append(names["score"])
+    assert found == pytest.approx(score(*map(list, zip(*texts, strict=True))), abs=CLOSE)
 
 
 TEMPLATE = (

@@ -126,7 +126,7 @@ def _markdown(told: Card | None) -> str:
         warnings = "\n".join(f"- {escaped(warning)}" for warning in told.warnings)
         parts.append(f"**Before you trust it**\n\n{warnings}")
     for shown in (*told.tables, *told.pictures):
-        parts += [f"### {shown.title}", shown.said, _table(shown)]
+        parts += [f"### {escaped(shown.title)}", escaped(shown.said), _table(shown)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -138,7 +138,7 @@ def escaped(text: str) -> str:
 
 def _table(shown: Exhibit) -> str:
     """A table of Markdown; what a heading says is set before the names below it."""
-    rows, group = [["", *shown.columns], ["-"] * (len(shown.columns) + 1)], ""
+    rows, group = [["", *map(escaped, shown.columns)], ["-"] * (len(shown.columns) + 1)], ""
     for line in shown.lines:
         if not line.cells:
             group = f"{line.name}: "
@@ -162,9 +162,13 @@ def verdict(card: Mapping) -> tuple[str, ...]:
 
 def _right(card: Mapping) -> str:
     accuracy = card.get("accuracy")
-    if not known(accuracy):
-        return "No pair was held out, so nothing is known of how often this reward is right."
     pairs = within(card, "pairs")
+    if not known(accuracy):
+        ties = pairs.get("ties")
+        # One untied pair has no interval, and so no figure either.
+        alone = is_number(ties) and ties and not pairs.get("test")
+        what = f"All {number(ties)} held-out pairs are ties" if alone else "No pair was held out"
+        return f"{what}, so nothing is known of how often this reward is right."
     count = f"{number(pairs['test'])} pairs" if is_number(pairs.get("test")) else "pairs"
     prompts = pairs.get("test_prompts")
     unseen = f" of {number(prompts)} prompts" if is_number(prompts) else ""

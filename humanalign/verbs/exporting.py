@@ -21,18 +21,20 @@ LOAD = """from transformers import AutoModelForSequenceClassification, AutoToken
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForSequenceClassification.from_pretrained(folder)
 """
-BOTH = 'tokenizer(prompt, answer, truncation="only_first", return_tensors="pt")'
+# A tokenizer's own truncation stops at an answer that is too long by itself.
+CUT = """# What is too long loses its beginning, the first text before the second.
+over = max(0, words.input_ids.shape[1] - tokenizer.model_max_length)
+texts = [at for at, text in enumerate(words.sequence_ids(0)) if text is not None]
+kept = sorted(set(range(words.input_ids.shape[1])) - set(texts[:over]))
+words = {name: values[:, kept] for name, values in words.items()}
+"""
+BOTH = 'tokenizer(prompt, answer, return_tensors="pt")'
 CHAT = """chat = [{{"role": "user", "content": prompt}}]
 asked = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-words = tokenizer(
-    asked,
-    answer.strip() + {ending!r},
-    add_special_tokens=False,
-    truncation="only_first",
-    return_tensors="pt",
-)
+said = answer.strip() + {ending!r}
+words = tokenizer(asked, said, add_special_tokens=False, return_tensors="pt")
 """
-ALONE = 'tokenizer(text, truncation=True, return_tensors="pt")'
+ALONE = 'tokenizer(text, return_tensors="pt")'
 
 
 def export(config: ExportConfig, place: Path, progress: Progress = None) -> Mapping:
@@ -56,14 +58,16 @@ def _policy(place: Path, out: Path, summary: Mapping) -> str:
 
 def _reward(place: Path, out: Path, summary: Mapping) -> str:
     # torch and jinja2's markup, for this verb only
-    from humanalign.evaluate.reward_card import summary_markdown
+    from humanalign.evaluate.reward_card import escaped, summary_markdown
     from humanalign.reward.exported import export_reward
 
     made = export_reward(place / "model", out)
-    return f"## How to use it\n\n{_use(made)}\n## What it is worth\n\n{summary_markdown(summary)}"
+    labels = escaped(", ".join(made.labels))
+    worth = summary_markdown(summary)
+    return f"## How to use it\n\n{_use(made, labels)}\n## What it is worth\n\n{worth}"
 
 
-def _use(made: Exported) -> str:
+def _use(made: Exported, labels: str) -> str:
     """Code that runs as it stands, and what the numbers mean."""
     words = f"words = {BOTH if made.reads_prompt else ALONE}\n"
     if made.ending is not None:
@@ -78,10 +82,10 @@ def _use(made: Exported) -> str:
         said = f"The higher the score, the better the answer; {unit}."
     else:
         last = "label = model.config.id2label[int(model(**words).logits.argmax())]\n"
-        said = f"Its labels: {', '.join(made.labels)}."
+        said = f"Its labels: {labels}."
     return (
-        f"```python\n{LOAD}{words}{last}```\n\n{said} It reads {made.max_tokens} tokens, those at "
-        "the end of what it is given.\n"
+        f"```python\n{LOAD}{words}{CUT}{last}```\n\n{said} It reads {made.max_tokens} tokens, "
+        "those at the end of what it is given.\n"
     )
 
 

@@ -10,7 +10,7 @@ from test_report import PAYLOADS, Page
 
 from humanalign.evaluate.card_charts import Mark, learning, reliability, strip, strip_axis
 from humanalign.evaluate.report import report
-from humanalign.evaluate.reward_card import card_markdown, told_card, verdict
+from humanalign.evaluate.reward_card import card_markdown, summary_markdown, told_card, verdict
 from humanalign.run import Run
 
 NARROW = {"value": 0.7, "ci_low": 0.68, "ci_high": 0.72, "n": 200}
@@ -128,6 +128,12 @@ def test_any_part_of_a_card_may_be_missing_or_odd(part, left):
 
 def test_without_held_out_pairs_nothing_is_claimed():
     assert "nothing is known" in verdict({"accuracy": None})[0]
+    assert verdict({"accuracy": None})[0].startswith("No pair was held out")
+
+
+def test_ties_alone_are_not_told_as_nothing_held_out():
+    told = verdict({"accuracy": None, "pairs": {"train": 9, "test": 0, "ties": 10}})[0]
+    assert told.startswith("All 10 held-out pairs are ties, so nothing is known")
 
 
 @pytest.mark.parametrize("told", [None, {}, "card", []])
@@ -154,6 +160,21 @@ def test_names_in_the_markdown_card_neither_break_its_table_nor_become_html():
     row = next(line for line in text.splitlines() if "script" in line)
     assert row.startswith(r"| By source: a\|b &lt;script>\[x\](y) \# c | 0.500 ")
     assert len(re.findall(r"(?<!\\)\|", row)) == 4
+
+
+def test_names_of_labels_in_the_markdown_card_stay_text():
+    """In headings of pictures, in columns, in rows: labels are words of a data file."""
+    evil = "<img src=x onerror=y>|[a](javascript:1)"
+    rename = {"nothate": evil, "hate": "hate"}
+    told = {
+        "accuracy": LABELLED["accuracy"],
+        "auroc": {rename.get(k, k): v for k, v in LABELLED["auroc"].items()},
+        "calibration": {rename.get(k, k): v for k, v in LABELLED["calibration"].items()},
+        "confusion": {evil: {evil: 150, "hate": 10}, "hate": {evil: 18, "hate": 22}},
+    }
+    text = summary_markdown(told)
+    assert "<" not in text
+    assert text.count(r"\|\[a\]") >= 4
 
 
 def test_the_markdown_card_says_what_the_page_says():

@@ -57,7 +57,7 @@ def reward_card(
     scores = score_texts(reward, [*test, *judged])
     held, voted = scored(test, scores), scored(judged, scores)
     learned = reward if isinstance(reward, LearnedReward) else None
-    card: dict = {"pairs": _counts(train, held)}
+    card: dict = {"pairs": _counts(train, held) | {"ties": len(test) - len(held)}}
     if card["pairs"]["test_prompts"] >= 2:
         card |= _on_held_out(held, voted, scores, seed)
         start = _start(learned, backbone)

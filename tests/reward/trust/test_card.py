@@ -36,7 +36,8 @@ def said(card, word):
 
 def test_a_good_reward_gets_every_part_and_no_warning():
     card = reward_card(*world(200, 400, skill=3.0))
-    assert card["pairs"] == {"train": 200, "test": 400, "train_prompts": 200, "test_prompts": 400}
+    counts = {"train": 200, "test": 400, "train_prompts": 200, "test_prompts": 400, "ties": 0}
+    assert card["pairs"] == counts
     assert card["accuracy"]["ci_low"] > 0.75
     assert set(card["by"]["criterion"]) == {"kind"}
     assert [each["name"] for each in card["baselines"]] == [
@@ -147,6 +148,14 @@ def test_a_learned_reward_says_how_much_of_the_test_is_unfamiliar(calm_encoder):
     assert strange["unfamiliar"]["value"] == 1.0
     assert said(strange, "unlike anything")
     assert known["unfamiliar"]["value"] < strange["unfamiliar"]["value"]
+
+
+def test_ties_are_left_out_and_counted():
+    reward, train, test = world(20, 60)
+    ties = [PreferencePair("tie", *sides, weight=0.5) for sides in ("ab", "ba")]
+    reward.scores |= {("tie", "a"): 1.0, ("tie", "b"): 0.0}
+    card = reward_card(reward, train, [*test, *ties])
+    assert (card["pairs"]["test"], card["pairs"]["ties"]) == (60, 2)
 
 
 def test_the_frozen_baseline_reads_the_mean_of_all_tokens(calm_encoder):
