@@ -15,6 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from humanalign.errors import DataError
 from humanalign.intervals import mean_interval
 from humanalign.objectives.preference import bradley_terry
 from humanalign.reward.batches import cut
@@ -53,8 +54,8 @@ def fit_reward(
     The order of the pairs changes nothing. With a `run` the fit goes on from its last checkpoint,
     the model goes to its model/, and the reward card (trust/card.py) to its summary; `judged` are
     single labelers' pairs on held-out prompts, and `curve` names shares of the training prompts to
-    fit as well, for the card. DataError: no pairs, a weight that is not positive, or a prompt on
-    both sides of the split.
+    fit as well, for the card. DataError: no pairs, a weight that is not a positive number, or a
+    prompt on both sides of the split.
     """
     if isinstance(run, str | Path):
         settings = {"model": backbone, "seed": seed, **settings_of(recipe)}
@@ -65,14 +66,7 @@ def fit_reward(
     train, test = split_pairs(pairs, eval_pairs)
     _record(run, train, test)
     reward, taken = _fitted(
-        LearnedReward.start(
-            backbone,
-            pooling=recipe.pooling,
-            max_tokens=recipe.max_tokens,
-            chat=recipe.chat,
-            device=device,
-            seed=seed,
-        ),
+        _start(backbone, recipe, device, seed),
         train,
         recipe=recipe,
         run=run,
@@ -83,7 +77,9 @@ def fit_reward(
     )
     reward.accuracy = pair_accuracy(reward, test, seed=seed)
     if run:
-        spent = time.monotonic() - started
+        # Before the card: whatever goes wrong there, what was learned is kept.
+        reward.save(run.path / "model")
+        summary = _summary(reward, train, taken, time.monotonic() - started)
         points = learning_curve(
             backbone, train, test, shares=curve, recipe=recipe, seed=seed, device=device
         )
@@ -92,8 +88,7 @@ def fit_reward(
         card = reward_card(
             reward, train, test, judged=judged, curve=points, backbone=backbone, seed=seed
         )
-        reward.save(run.path / "model")
-        run.finish(_summary(reward, train, taken, spent) | {"card": card})
+        run.finish(summary | {"card": card})
     return reward
 
 
@@ -107,11 +102,17 @@ def learning_curve(
     seed: int = 0,
     device: str | None = None,
 ) -> list[dict]:
-    """Held-out accuracy of the same fit on nested shares of the training prompts."""
+    """Held-out accuracy of the same fit on nested shares of the training prompts.
+
+    A share that is too small to learn anything from is left out.
+    """
     points = []
     for share in sorted(shares):
         part = share_of(train, share)[0]
-        fitted = fit_reward(backbone, part, test, recipe=recipe, seed=seed, device=device)
+        try:
+            fitted = fit_reward(backbone, part, test, recipe=recipe, seed=seed, device=device)
+        except DataError:  # the pairs as a whole were in order
+            continue
         if fitted.accuracy is not None:
             points.append(_point(share, part, fitted.accuracy))
     return points
@@ -174,6 +175,17 @@ def pair_accuracy(reward: RewardModel, pairs: Pairs, *, seed: int = 0) -> EvalRe
     gaps = [scores[p.prompt, p.chosen] - scores[p.prompt, p.rejected] for p in kept]
     right = [1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps]
     return mean_interval(right, [p.prompt for p in kept], metric="accuracy", seed=seed)
+
+
+def _start(backbone: str, recipe: Recipe, device: str | None, seed: int) -> LearnedReward:
+    return LearnedReward.start(
+        backbone,
+        pooling=recipe.pooling,
+        max_tokens=recipe.max_tokens,
+        chat=recipe.chat,
+        device=device,
+        seed=seed,
+    )
 
 
 def _fitted(

@@ -6,6 +6,7 @@ no prompt is on both sides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -37,11 +38,7 @@ def split_pairs(
     Without `eval_pairs` one prompt in five is held out (two at least): the first by hash.
     """
     for pair in [*pairs, *(eval_pairs or ())]:
-        if not pair.weight > 0:
-            raise DataError(
-                f"pairs: the weight of a pair must be above 0, got {pair.weight} at prompt "
-                f"{pair.prompt[:40]!r}; leave the pair out instead"
-            )
+        _check_numbers(pair)
     if eval_pairs is None:
         prompts = sorted({p.prompt for p in pairs}, key=_hash)
         held = set(prompts[: max(2, len(prompts) // HELD_OUT)])
@@ -82,6 +79,19 @@ def share_of(
     count = min(max(1, round(share * len(prompts))), len(prompts) - 1)
     taken = set(prompts[:count])
     return [p for p in pairs if p.prompt in taken], [p for p in pairs if p.prompt not in taken]
+
+
+def _check_numbers(pair: PreferencePair) -> None:
+    if not 0 < pair.weight < math.inf:
+        raise DataError(
+            f"pairs: the weight of a pair must be a number above 0, got {pair.weight} at prompt "
+            f"{pair.prompt[:40]!r}; leave the pair out instead"
+        )
+    if not math.isfinite(pair.margin):
+        raise DataError(
+            f"pairs: the margin of a pair must be a number, got {pair.margin} at prompt "
+            f"{pair.prompt[:40]!r}; correct it"
+        )
 
 
 def _group(prompt: str, pairs: Sequence[PreferencePair]) -> Group:

@@ -23,7 +23,8 @@ def choose_trainable(
 ) -> PreTrainedModel | PeftModel:
     """`model`, frozen below or under adapters drawn from `seed`, until `merged`.
 
-    `fresh` names its parameters that are new: they learn whole, beside the adapters.
+    `fresh` names its parameters that are new: they learn whole, beside the adapters. ConfigError:
+    more frozen layers than there are, or adapters for layers that are not there.
     """
     if lora is None or lora.rank == 0:
         freeze(model, freeze_layers)
@@ -36,9 +37,15 @@ def choose_trainable(
         target_modules=list(lora.targets) or "all-linear",
         exclude_modules=sorted({name.rpartition(".")[0] for name in fresh}) or None,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        adapted = get_peft_model(model, config).eval()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            adapted = get_peft_model(model, config).eval()
+    except ValueError:
+        raise ConfigError(
+            f"lora.targets: the backbone has no layers named {', '.join(lora.targets)}; leave it "
+            "out to adapt every linear layer"
+        ) from None
     for name, parameter in adapted.get_base_model().named_parameters():
         if name in fresh:
             parameter.requires_grad_(True)

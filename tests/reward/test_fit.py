@@ -178,6 +178,23 @@ def test_a_test_part_of_ties_alone_is_a_coin_toss(fitted):
     assert pair_accuracy(fitted, ties).value == 0.5
 
 
+@pytest.mark.parametrize("wrong", [{"weight": math.inf}, {"margin": math.nan}, {"weight": 0.0}])
+def test_a_pair_with_a_weight_or_margin_that_is_no_number_is_refused(wrong):
+    (key,) = wrong
+    pairs = [*simulated_pairs(10, seed=1), PreferencePair("p", "a", "b", **wrong)]
+    with pytest.raises(DataError, match=f"the {key} of a pair must be a number"):
+        split_pairs(pairs, None)
+
+
+def test_a_share_too_small_to_be_fitted_is_left_out_of_the_curve(calm_encoder, tmp_path):
+    run = Run.open(tmp_path / "run", stage="reward", config={})
+    recipe = plain(lr=1e-2, epochs=1, patience=1, validation=0.2)
+    pairs = simulated_pairs(20, seed=5)
+    fit_reward(calm_encoder, pairs, recipe=recipe, run=run, curve=[0.05, 0.5])  # 1 prompt of 16
+    shares = [point["share"] for point in run.summary["card"]["curve"]["points"]]
+    assert shares == [0.5, 1.0]
+
+
 def test_held_out_prompts_are_never_trained_on():
     pairs = simulated_pairs(50, seed=7)
     train, held_out = split_pairs(pairs, None)
@@ -190,7 +207,7 @@ def test_held_out_prompts_are_never_trained_on():
     ("pairs", "held_out", "said"),
     [
         ([PreferencePair("p", "a", "b")], [PreferencePair("p", "a", "c")], "1 prompts are in both"),
-        ([PreferencePair("p", "a", "b", 0.0)], None, "must be above 0, got 0.0"),
+        ([PreferencePair("p", "a", "b", 0.0)], None, "must be a number above 0, got 0.0"),
         ([], None, "0 training and 0 evaluation pairs"),
     ],
 )
@@ -259,6 +276,11 @@ def test_a_lora_fit_is_saved_as_an_ordinary_model(encoder, tmp_path):
     attention = "bert.encoder.layer.0.attention.self.query.weight"
     moved = reward.backbone.model.state_dict()[attention] - base[attention]
     assert torch.linalg.matrix_rank(moved, atol=1e-4) == 4
+
+
+def test_adapters_for_layers_that_are_not_there_are_refused(encoder):
+    with pytest.raises(ConfigError, match="backbone has no layers named nope"):
+        LearnedReward.start(encoder).adapt(Lora(rank=2, targets=("nope",)))
 
 
 def test_lora_and_frozen_layers_together_are_refused(encoder):
