@@ -24,7 +24,7 @@ from pathlib import Path
 
 import yaml
 
-from humanalign.errors import RunError
+from humanalign.errors import ConfigError, DataError, RunError
 from humanalign.rows import write_bytes, write_rows
 from humanalign.types import RunRef, content_id
 
@@ -141,6 +141,20 @@ class Run:
                 f"{path} is {record['status']}, not finished; run its command again to finish it"
             )
         return _ref(path, record)
+
+    @contextmanager
+    def unless_mistaken(self) -> Iterator[None]:
+        """Inside, a ConfigError or DataError before the first step takes the run back.
+
+        Some mistakes show only once the model is loaded; the corrected command must find a
+        directory that is free.
+        """
+        try:
+            yield
+        except (ConfigError, DataError):
+            if not self.metrics():
+                (self.path / "run.json").unlink()
+            raise
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append one row to metrics.jsonl: `stage/thing` names; clock readings under `time/`."""

@@ -73,3 +73,23 @@ def test_settings_take_rewards_that_nest_and_lineage_finds_every_run():
     spec = {"cached": wary, "file": "scores.jsonl"}
     config = build(AlignConfig, {"model": "tiny-instruct", "reward": spec})
     assert reward_runs(config.reward) == ["a", "b"]
+
+
+@pytest.mark.parametrize("wrong", ["max_tokens=9999", "freeze_layers=99", "lora.targets=[nope]"])
+def test_what_only_the_model_can_refuse_leaves_a_directory_for_the_correction(
+    encoder, table, tmp_path, capsys, wrong
+):
+    place = tmp_path / "run"
+    words = ["reward", f"model={encoder}", f"data={table}", "text=tweet", VOTES, "epochs=1"]
+    rank = ["lora.rank=2"] if "lora" in wrong else []
+    assert run([*words, wrong, *rank, "--run", str(place)]) == 2
+    assert wrong.partition("=")[0] in capsys.readouterr().err
+    assert run([*words, "--run", str(place)]) == 0
+
+
+def test_a_run_on_labels_is_no_source_of_pairs(encoder, table, tmp_path, capsys):
+    place = tmp_path / "run"
+    words = ["reward", f"model={encoder}", f"data={table}", "text=tweet", VOTES, "epochs=1"]
+    assert run([*words, "--run", str(place)]) == 0
+    assert run(["reward", f"model={encoder}", f"pairs={place}", "--run", str(tmp_path / "r")]) == 2
+    assert "keeps no pairs.train; it has: texts.test, texts.train" in capsys.readouterr().err

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from humanalign.errors import ConfigError
+from humanalign.errors import ConfigError, DataError
 from humanalign.heads import ScalarHead
 from humanalign.models import Policy
 from humanalign.objectives.batch import Tokens
@@ -74,6 +74,8 @@ class Critic:
         """
         folder = reward_folder(name)
         about = json.loads((folder / "reward.json").read_text("utf-8")) if folder else None
+        if about and "causal" not in about:
+            raise DataError(f"value.model: {name} was saved by an older version; fit it again")
         if about and not about["causal"]:
             raise ConfigError(
                 f"value.model: {name} pools by '{about['pooling']}', so its state at a token knows "

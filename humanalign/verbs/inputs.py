@@ -133,6 +133,10 @@ def finished_run(name: str) -> RunRef | None:
 
 def data_file(source: str, name: str) -> str:
     """A file as it is; a finished run by the rows it keeps under `name`."""
-    if finished_run(source):
-        return str(Path(source) / "data" / f"{name}.jsonl")
-    return source
+    if not finished_run(source):
+        return source
+    file = Path(source) / "data" / f"{name}.jsonl"
+    if not file.is_file():
+        kept = ", ".join(sorted(p.stem for p in file.parent.glob("*.jsonl"))) or "none"
+        raise DataError(f"{source}: this run keeps no {name}; it has: {kept}")
+    return str(file)

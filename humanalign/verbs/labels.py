@@ -47,18 +47,19 @@ def fit_labels(
     split_texts(train, test)
     require_tokenizer(locate(config.model))
     run = open_run("reward", config, place, parents=[config.model])
-    fit_classifier(
-        config.model,
-        train,
-        test,
-        recipe=recipe,
-        balance=config.balance,
-        run=run,
-        seed=config.seed,
-        checkpoint_every=config.checkpoint.every,
-        keep=config.checkpoint.keep,
-        progress=progress,
-    )
+    with run.unless_mistaken():
+        fit_classifier(
+            config.model,
+            train,
+            test,
+            recipe=recipe,
+            balance=config.balance,
+            run=run,
+            seed=config.seed,
+            checkpoint_every=config.checkpoint.every,
+            keep=config.checkpoint.keep,
+            progress=progress,
+        )
     return run.summary
 
 

@@ -72,19 +72,20 @@ def reward(config: RewardConfig, place: Path, progress: Progress = None) -> Mapp
     require_tokenizer(locate(config.model))
     parents = [config.model, config.pairs, *([config.eval_pairs] if config.eval_pairs else [])]
     run = open_run("reward", config, place, parents=parents)
-    fit_reward(
-        config.model,
-        train,
-        held_out,
-        recipe=recipe,
-        run=run,
-        seed=config.seed,
-        checkpoint_every=config.checkpoint.every,
-        keep=config.checkpoint.keep,
-        judged=judged,
-        curve=config.curve,
-        progress=progress,
-    )
+    with run.unless_mistaken():
+        fit_reward(
+            config.model,
+            train,
+            held_out,
+            recipe=recipe,
+            run=run,
+            seed=config.seed,
+            checkpoint_every=config.checkpoint.every,
+            keep=config.checkpoint.keep,
+            judged=judged,
+            curve=config.curve,
+            progress=progress,
+        )
     return run.summary
 
 
