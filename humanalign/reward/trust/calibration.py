@@ -132,7 +132,16 @@ def calibration_error(gaps: Array, prompts: Sequence[str], *, seed: int = 0) -> 
     value = float(shares @ (distance**2 - variance))
     low, high = np.quantile((drawn**2 - 2 * variance) @ shares, [0.025, 0.975])
     roots = [float(np.sqrt(max(0.0, each))) for each in (value, low, high)]
+    if right.min() == right.max() and right[0] in (0.0, 1.0):
+        roots[1:] = _where_all_agree(float(right[0]), float(confidence.mean()), len(names))
     return {"value": roots[0], "ci_low": roots[1], "ci_high": roots[2], "n": len(names)}
+
+
+def _where_all_agree(share: float, confidence: float, prompts: int) -> tuple[float, float]:
+    """All right or all wrong, the bootstrap claims certainty: the distances to Wilson's bounds."""
+    low, high = wilson(share, prompts)
+    ends = abs(low - confidence), abs(high - confidence)
+    return (0.0 if low <= confidence <= high else min(ends)), max(ends)
 
 
 def _resampled(excess: Array, sizes: Array, distance: Array, seed: int) -> Array:

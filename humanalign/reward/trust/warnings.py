@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from humanalign.reward.trust.calibration import COLDEST, HOTTEST
+
 # Fewer held-out prompts than this and every interval is wider than most effects.
 FEW_PROMPTS = 50
 # How far from 1/2 a share may lie before it is called a bias, in points of the interval's bound.
@@ -96,6 +98,8 @@ def _calibration(card: Mapping) -> Iterator[str]:
     if card["accuracy"]["ci_low"] <= 0.5:
         return  # Where it guesses, no temperature makes its odds worth reading.
     warm = found["temperature"]
+    if found["ece"]["n"] < FEW_PROMPTS or not 1.1 * COLDEST < warm < HOTTEST / 1.1:
+        return  # Too little to choose a temperature by: at its bounds none fits.
     if warm > 1:
         yield (
             f"Over-confident: its probabilities are off by {_told(found['ece'])}; "

@@ -77,6 +77,21 @@ def test_too_sure_scores_are_warned_of():
     assert said(reward_card(loud, train, test), "Over-confident")
 
 
+def test_no_temperature_is_advised_from_few_prompts_or_where_nothing_was_wrong():
+    for test in (8, 60):
+        _, train, pairs = world(0, test)
+        own = Table(
+            {(p.prompt, t): float(t == p.chosen) for p in pairs for t in (p.chosen, p.rejected)}
+        )
+        card = reward_card(own, train, pairs)
+        assert not said(card, "raw scores by")
+        ece = card["calibration"]["ece"]
+        # All right at a confidence of sigmoid(1): Wilson's bound n / (n + z^2) is the nearest.
+        sure = 1 / (1 + np.exp(-1.0))
+        low = max(0.0, test / (test + 1.959964**2) - sure)
+        assert (ece["ci_low"], ece["ci_high"]) == pytest.approx((low, 1 - sure), abs=1e-6)
+
+
 def test_few_held_out_prompts_are_warned_of():
     assert said(reward_card(*world(20, 30)), "Only 30 held-out prompts")
 
