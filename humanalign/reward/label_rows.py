@@ -30,6 +30,7 @@ def split_texts(
     for row in [*rows, *(eval_rows or ())]:
         _check(row)
     if eval_rows is None:
+        _check_divisible(rows)
         eval_rows, rows = part_of(rows, HELD_OUT, salt="test")
     both = {cluster_of(row) for row in rows} & {cluster_of(row) for row in eval_rows}
     if both:
@@ -75,6 +76,14 @@ def label_shares(rows: Rows, labels: Sequence[str]) -> dict[str, float]:
 def labels_of(rows: Rows) -> list[str]:
     """Every label of `rows`, in alphabetical order: the order of a fitted model's outputs."""
     return sorted({label for row in rows for label, share in row.target.items() if share > 0})
+
+
+def _check_divisible(rows: Rows) -> None:
+    if len({cluster_of(row) for row in rows}) < 2:
+        same = "prompt" if rows and rows[0].prompt else "words"
+        raise DataError(
+            f"texts: all {len(rows)} have the same {same}, so none can be held out; give eval rows"
+        )
 
 
 def _check(row: LabelledText) -> None:

@@ -97,15 +97,6 @@ def fit_classifier(
     return classifier
 
 
-def label_report(classifier: Classifier, rows: Rows, *, seed: int = 0) -> dict:
-    """What a classifier is worth on `rows`, as plain JSON values.
-
-    `measures` and, for each label, the calibration of its probability against "has it or not";
-    null where no row or every row has it.
-    """
-    return _report(classifier.logprobs(rows), classifier.labels, rows, seed)
-
-
 def _teach(
     classifier: Classifier, train: Rows, recipe: Recipe, balance: bool, upkeep: Upkeep
 ) -> dict[str, int]:
@@ -115,7 +106,7 @@ def _teach(
     if recipe.patience:
         aside, learned = part_of(train, recipe.validation, salt="validation")
     both = classifier.text == "both"
-    weights = label_weights(learned, labels) if balance else None
+    weights = label_weights(train, labels) if balance else None
     model = choose_trainable(
         classifier.model,
         freeze_layers=recipe.freeze_layers,
@@ -166,6 +157,10 @@ def _finish(
 
 
 def _report(logprobs: np.ndarray, labels: list[str], rows: Rows, seed: int) -> dict:
+    """`measures` with, for each label, the calibration of its probability against "has it or not".
+
+    None where no row or every row has it.
+    """
     found = measures(logprobs, labels, rows, seed=seed)
     parts = {}
     for place, label in enumerate(labels):

@@ -89,6 +89,8 @@ def test_codes_are_merged_by_number(tmp_path):
         ({"text": "tweet", "votes": VOTES, "label": "h"}, ConfigError, "both given"),
         ({"text": "tweet", "votes": VOTES, "template": "{ask}"}, DataError, "no column 'ask'"),
         ({"text": "tweet", "votes": VOTES, "template": "{"}, ConfigError, "template: "),
+        ({"text": "tweet", "votes": VOTES, "template": "{asked:d}"}, ConfigError, "template: "),
+        ({"text": "tweet", "votes": VOTES, "template": "{asked!z}"}, ConfigError, "template: "),
         (
             {"text": "tweet", "votes": VOTES, "merge": {"toxic": ["hat"]}},
             ConfigError,

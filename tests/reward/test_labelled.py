@@ -138,6 +138,22 @@ def test_the_loss_is_the_cross_entropy_of_the_votes():
     assert loss.metrics["agreement"] == pytest.approx(2 / 3 + 1, abs=CLOSE)
 
 
+def test_a_label_that_is_only_put_aside_for_stopping_is_balanced_too(calm_encoder):
+    """The validation part holds every text of the rare label."""
+    rows = texts(20)
+    aside = part_of(rows, 0.2, salt="validation")[0]
+    rows = [replace(r, target={"rare": 1.0} if r in aside else r.target) for r in rows]
+    recipe = replace(ONCE, patience=1, validation=0.2)
+    found = fit_classifier(calm_encoder, rows, texts(9, seed=1), recipe=recipe, balance=True)
+    assert found.labels == ["fine", "rare", "toxic"]
+
+
+def test_texts_of_one_prompt_cannot_be_split_and_are_told_so():
+    rows = [LabelledText(f"w{i}", {"ab"[i % 2]: 1.0}, prompt="same") for i in range(10)]
+    with pytest.raises(DataError, match="all 10 have the same prompt"):
+        split_texts(rows)
+
+
 def test_balanced_labels_have_the_same_weight_in_all():
     rows = [LabelledText("a", {"x": 1.0})] * 3 + [LabelledText("b", {"y": 1.0})]
     assert label_weights(rows, ["x", "y"]) == pytest.approx([1 / (2 * 0.75), 1 / (2 * 0.25)])

@@ -65,14 +65,17 @@ def read_labelled(
 
 
 def _fields(template: str | None) -> list[str]:
-    """The columns that a template names. ConfigError: one brace too many, or nothing in them."""
+    """The columns that a template names. ConfigError: one brace too many, or no plain name."""
     try:
-        names = [name for _, name, _, _ in Formatter().parse(template or "") if name is not None]
+        parts = [part for part in Formatter().parse(template or "") if part[1] is not None]
     except ValueError as error:
         raise ConfigError(f"template: {error} in {template!r:.60}; write {{column}}") from None
-    if "" in names:
-        raise ConfigError(f"template: {{}} names no column in {template!r:.60}; write {{column}}")
-    return names
+    if any(not name or how or kind for _, name, how, kind in parts):
+        raise ConfigError(
+            f"template: braces hold a column's name and nothing else, got {template!r:.60}; "
+            "write {column}"
+        )
+    return [str(name) for _, name, _, _ in parts]
 
 
 def _counting(
