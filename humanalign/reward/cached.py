@@ -75,8 +75,8 @@ class CachedReward:
 
     def _append(self, text: str) -> None:
         """One write at the end of the file, wherever other processes have moved it."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
             with self.file.open("ab", buffering=0) as file:
                 file.write(text.encode())
                 os.fsync(file.fileno())

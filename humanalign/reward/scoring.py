@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from humanalign.errors import ConfigError, DataError
@@ -67,20 +67,6 @@ def check_scores(scores: object, rows: int, name: str) -> list[float]:
         if not math.isfinite(score):
             raise DataError(f"{name}: score {row} is {score}; return finite numbers only")
     return [float(score) for score in scores]
-
-
-def in_batches(
-    lengths: Sequence[int], batch_size: int, score: Callable[[list[int]], Sequence[float]]
-) -> list[float]:
-    """Score rows in batches of similar length, and return the scores in the order of the rows.
-
-    `score` receives row numbers.
-    """
-    scores = [0.0] * len(lengths)
-    for rows in alike(lengths, batch_size):
-        for row, value in zip(rows, score(rows), strict=True):
-            scores[row] = float(value)
-    return scores
 
 
 def alike(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tokenizers import normalizers
 
-from humanalign.errors import ConfigError
+from humanalign.errors import ConfigError, DataError
 from humanalign.reward.cached import PIECE, CachedReward
 from humanalign.reward.classifier import load_classifier
 from humanalign.reward.function import load_function
@@ -116,6 +116,14 @@ def test_one_process_sees_what_another_has_written_meanwhile(tmp_path):
     one.score(["p"], ["a"])
     two.score(["p"], ["a"])
     assert second.asked == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    kept = CachedReward(Counting(), tmp_path / "scores.jsonl")
+    kept.file = tmp_path / "file" / "scores.jsonl"
+    with pytest.raises(DataError, match="scores cannot be kept"):
+        kept._append("")
 
 
 def test_a_reward_that_cannot_say_which_it_is_is_refused(tmp_path):
