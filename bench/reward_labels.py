@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from humanalign.prefer.files.labelled_rows import read_labelled
-from humanalign.reward.classified import auroc, auroc_interval, counted_auroc, majority
-from humanalign.reward.labelled import fit_classifier
+from humanalign.reward.labels.fit import fit_classifier
+from humanalign.reward.labels.measures import auroc, auroc_interval, counted_auroc, majority
 from humanalign.reward.recipe import Recipe
 from humanalign.reward.trust.logistic import fit_differences
 from humanalign.reward.trust.tfidf import Vocabulary, terms_of

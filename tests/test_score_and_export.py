@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from humanalign.cli import run
 from humanalign.prefer.files.formats import write_pairs
 from humanalign.reward.fit import fit_reward
-from humanalign.reward.labelled import fit_classifier
+from humanalign.reward.labels.fit import fit_classifier
 from humanalign.reward.model import LearnedReward
 from humanalign.reward.recipe import Recipe
 from humanalign.reward.sources import resolve

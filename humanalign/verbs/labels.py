@@ -8,8 +8,8 @@ from pathlib import Path
 from humanalign.errors import ConfigError
 from humanalign.hub import locate, require_tokenizer
 from humanalign.prefer.files.labelled_rows import read_labelled
-from humanalign.reward.label_rows import split_texts
-from humanalign.reward.labelled import fit_classifier, refuse_keys_of_pairs
+from humanalign.reward.labels.fit import fit_classifier, refuse_keys_of_pairs
+from humanalign.reward.labels.rows import split_texts
 from humanalign.reward.recipe import Recipe
 from humanalign.settings import RewardConfig
 from humanalign.settings.labelled import LabelledData

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from humanalign.errors import DataError
-from humanalign.reward.classified import (
+from humanalign.reward.labels.measures import (
     auroc,
     auroc_interval,
     counted_auroc,

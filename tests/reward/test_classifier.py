@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.reward.classifier import load_classifier
-from humanalign.reward.taught import start_classifier
+from humanalign.reward.labels.model import start_classifier
 
 PROMPTS = ["you are bad !", "the w3", ""]
 TEXTS = ["w1 w2 good fine", "rude", "a w9 is . . w4 w5"]

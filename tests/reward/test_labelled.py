@@ -12,13 +12,13 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from humanalign.errors import ConfigError, DataError
 from humanalign.models import Lora
 from humanalign.reward.classifier import ClassifierReward
-from humanalign.reward.label_rows import labels_of, part_of, split_texts
-from humanalign.reward.labelled import fit_classifier
-from humanalign.reward.lessons import Lesson, label_loss, label_weights, lessons_of, pieces
+from humanalign.reward.labels.fit import fit_classifier
+from humanalign.reward.labels.loss import Lesson, label_loss, label_weights, lessons_of, pieces
+from humanalign.reward.labels.model import Classifier, start_classifier
+from humanalign.reward.labels.rows import labels_of, part_of, split_texts
 from humanalign.reward.reading import Encoded
 from humanalign.reward.recipe import Recipe
 from humanalign.reward.sources import resolve
-from humanalign.reward.taught import Classifier, start_classifier
 from humanalign.run import Run
 from humanalign.types import LabelledText
 

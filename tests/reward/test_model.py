@@ -9,8 +9,8 @@ from transformers import AutoModel, AutoTokenizer, T5EncoderModel
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.reward.backbone import Pooling, pool
+from humanalign.reward.labels.model import start_classifier
 from humanalign.reward.model import LearnedReward
-from humanalign.reward.taught import start_classifier
 
 PROMPTS = ["w1 w2 w3", "you are", "", "w8 w9 w1 w2 w3 w4"]
 TEXTS = ["good", "rude w5 w6 w7 !", "w1 w1", "fine w2"]

@@ -7,8 +7,8 @@ bench/rewards.py.
 import pytest
 
 from humanalign.prefer.files.labelled_rows import read_labelled
-from humanalign.reward.classified import label_auroc
-from humanalign.reward.labelled import fit_classifier
+from humanalign.reward.labels.fit import fit_classifier
+from humanalign.reward.labels.measures import label_auroc
 from humanalign.reward.recipe import Recipe
 from humanalign.reward.sources import resolve
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from humanalign.errors import DataError
-from humanalign.reward.classified import cluster_of
+from humanalign.reward.labels.measures import cluster_of
 from humanalign.reward.scoring import check_text
 from humanalign.types import LabelledText
 

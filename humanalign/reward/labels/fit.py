@@ -1,7 +1,7 @@
 """Fit a classifier to texts with labels, from hard labels or shares of votes; a label is a reward.
 
 Recipe, loop, averaging, early stopping and resume are those of a fit to pairs; only rows and loss
-differ (lessons.py). What is saved is an ordinary AutoModelForSequenceClassification.
+differ (loss.py). What is saved is an ordinary AutoModelForSequenceClassification.
 
 A text longer than `max_tokens` keeps its end, as answers do: what is trained on is what is scored.
 """
@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from humanalign.errors import ConfigError
-from humanalign.reward.classified import cluster_of, majority, measures
-from humanalign.reward.label_rows import Rows, label_shares, labels_of, part_of, split_texts
+from humanalign.reward.labels.loss import Lesson, label_loss, label_weights, lessons_of, pieces
+from humanalign.reward.labels.measures import cluster_of, majority, measures
+from humanalign.reward.labels.model import Classifier, start_classifier
+from humanalign.reward.labels.rows import Rows, label_shares, labels_of, part_of, split_texts
 from humanalign.reward.learn import learn
-from humanalign.reward.lessons import Lesson, label_loss, label_weights, lessons_of, pieces
 from humanalign.reward.native import check_ends
 from humanalign.reward.recipe import Recipe, settings_of
-from humanalign.reward.taught import Classifier, start_classifier
 from humanalign.reward.trainable import choose_trainable, merged
 from humanalign.reward.trust.calibration import calibration
 from humanalign.run import Run

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from humanalign.reward.batches import cut
-from humanalign.reward.label_rows import Rows, label_shares
+from humanalign.reward.labels.rows import Rows, label_shares
 from humanalign.reward.reading import Encoded, Reader
 from humanalign.train import Loss
 
