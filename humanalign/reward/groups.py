@@ -39,6 +39,11 @@ def split_pairs(
     """
     for pair in [*pairs, *(eval_pairs or ())]:
         _check_numbers(pair)
+        if pair.chosen == pair.rejected:
+            raise DataError(
+                f"pairs: both answers to {pair.prompt[:40]!r} are {pair.chosen[:40]!r}; leave the "
+                "pair out"
+            )
     if eval_pairs is None:
         prompts = sorted({p.prompt for p in pairs}, key=_hash)
         held = set(prompts[: max(2, len(prompts) // HELD_OUT)])

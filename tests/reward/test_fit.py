@@ -208,6 +208,7 @@ def test_held_out_prompts_are_never_trained_on():
     [
         ([PreferencePair("p", "a", "b")], [PreferencePair("p", "a", "c")], "1 prompts are in both"),
         ([PreferencePair("p", "a", "b", 0.0)], None, "must be a number above 0, got 0.0"),
+        ([PreferencePair("p", "a", "a")], None, "both answers to 'p' are 'a'"),
         ([], None, "0 training and 0 evaluation pairs"),
     ],
 )
