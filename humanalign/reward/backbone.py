@@ -43,8 +43,9 @@ class Backbone(nn.Module):
         super().__init__()
         trunk = model.base_model
         assert isinstance(trunk, PreTrainedModel)
-        read_without_padding(trunk)
-        quick_products(model)
+        if read_without_padding(trunk):
+            # Padded batches come in too many widths: for each oneDNN would keep a kernel.
+            quick_products(model)
         self.model: PreTrainedModel | PeftModel = model.eval()
         self.pooling: Pooling = pooling
         self.slot = own.slot if own else ""

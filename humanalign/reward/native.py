@@ -63,6 +63,8 @@ def load_native(name: str, *, seed: int = 0) -> Native:
         slot, head = last_layer(model, name)
         if f"{slot}.weight" in fresh:
             start(head)
+    # Of the labels that a classifier had before: with one output it could not be loaded again.
+    model.config.problem_type = None
     model.set_submodule(slot, nn.Identity())
     return Native(model, head, slot, _inside(fresh, model))
 

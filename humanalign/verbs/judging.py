@@ -11,13 +11,12 @@ from humanalign.errors import ConfigError, StoreError
 from humanalign.prefer.constitution import Principle, load_constitution
 from humanalign.prefer.judge import judge as judge_comparisons
 from humanalign.prefer.judge import revise as revise_drafts
-from humanalign.prefer.pairs import Texts, pairs_of, prompt_split
+from humanalign.prefer.pairs import pairs_of, prompt_split
 from humanalign.prefer.statistics.consensus import Consensus, consensus
 from humanalign.prefer.statistics.habits import Evidence
 from humanalign.prefer.statistics.labelers import LabelerReport, labelers
-from humanalign.prefer.store import FeedbackStore
 from humanalign.settings import JudgeConfig, PreferConfig, ReviseConfig
-from humanalign.types import PreferencePair, Ranking, Rater
+from humanalign.types import Ranking, Rater
 from humanalign.verbs.inputs import (
     Progress,
     begun,
@@ -58,8 +57,10 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
     for part in ("train", "test"):
         rows = [p.as_row() for p in pairs if (split[p.prompt_id] == "train") == (part == "train")]
         run.record(f"pairs.{part}", rows)
-    own = [p.as_row() for p in _own_pairs(store, texts, ai) if split[p.prompt_id] != "train"]
-    run.record("judged.test", own)
+    # For the card of the reward: whoever is not to be relied on would make labelers look divided.
+    kept = {r.id for r in reports if not r.flagged and r.kind != "model"}
+    own = pairs_of([r for r in rankings if r.rater_id in kept], texts, ai=ai, shown=store.shown())
+    run.record("judged.test", [p.as_row() for p in own if split[p.prompt_id] != "train"])
     run.finish(
         {
             "rankings": len(rankings),
@@ -70,12 +71,6 @@ def prefer(config: PreferConfig, place: Path, progress: Progress = None) -> Mapp
         }
     )
     return run.summary
-
-
-def _own_pairs(store: FeedbackStore, texts: Texts, ai: Sequence[str]) -> list[PreferencePair]:
-    """What each person said themselves, the excluded ones too: a reward is compared with them."""
-    said = [each for each in store.rankings(everyone=True) if each.rater_id not in ai]
-    return pairs_of(said, texts, shown=store.shown())
 
 
 def judge(config: JudgeConfig, place: Path, progress: Progress = None) -> Mapping:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, true
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select
 
 from humanalign.errors import StoreError, did_you_mean
 from humanalign.prefer.marks import RANKED
@@ -82,16 +82,11 @@ def last_revision(connection: Connection, item_id: str, rater_id: str) -> int:
 
 
 def latest(
-    connection: Connection,
-    kinds: Sequence[str],
-    criterion: str | None = None,
-    *,
-    everyone: bool = False,
+    connection: Connection, kinds: Sequence[str], criterion: str | None = None
 ) -> list[RowMapping]:
     """The newest revision of each rater's answer to each item, in the order asked, then by rater.
 
-    What labelers said who are excluded from their project at present stays in the store only,
-    unless `everyone`.
+    What labelers said who are excluded from their project at present stays in the store only.
     StoreError: no comparison was ever asked by this criterion.
     """
     newest = (
@@ -113,7 +108,7 @@ def latest(
         select(answer)
         .join(newest, is_newest)
         .join(item, item.c.id == answer.c.item_id)
-        .where(item.c.kind.in_(kinds), true() if everyone else ~out.exists())
+        .where(item.c.kind.in_(kinds), ~out.exists())
         .order_by(item.c.position, answer.c.rater_id)
     )
     if criterion is not None:

@@ -191,13 +191,13 @@ class FeedbackStore:
                 answers.append(connection, row, self._clock())
         return Thumb(prompt.id, completion.id, rater.id, bool(up))
 
-    def rankings(self, criterion: str | None = None, *, everyone: bool = False) -> list[Ranking]:
+    def rankings(self, criterion: str | None = None) -> list[Ranking]:
         """The latest revision of every rater's answer, by comparison as asked, then by rater.
 
-        Without those of excluded labelers, unless `everyone`.
+        Without those of excluded labelers.
         """
         with self._engine.connect() as connection:
-            rows = answers.latest(connection, RANKED, criterion, everyone=everyone)
+            rows = answers.latest(connection, RANKED, criterion)
             return [records.ranking_of(row) for row in rows]
 
     def thumbs(self) -> list[Thumb]:
