@@ -159,7 +159,8 @@ def test_a_reward_that_gives_no_numbers_is_refused(llama, scores):
 
 def test_values_come_from_the_head_at_the_position_that_predicts_the_token(folder):
     policy = started(folder, "all weights")
-    head = ScalarHead(policy.hidden_size, zero=False)
+    head = ScalarHead(policy.hidden_size)
+    torch.nn.init.normal_(head.linear.weight)
     rollout = rolled(policy, head=head)
     with torch.no_grad():
         wanted = policy.forward(rollout.batch.tokens)[1] @ head.linear.weight[0]
