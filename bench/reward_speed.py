@@ -88,7 +88,9 @@ def save_classifier(asked: argparse.Namespace, place: Path) -> PreTrainedTokeniz
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
+    # transformers saves the names only where they were given at the start.
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    tokenizer.init_kwargs["model_input_names"] = tokenizer.model_input_names
     tokenizer.save_pretrained(place)
     model.save_pretrained(place)
     return tokenizer
