@@ -196,8 +196,6 @@ def test_votes_are_kept_with_what_was_seen_first_and_without_whoever_was_exclude
 def ranked(store, item, rater):
     """The completions in the order in which the rater put them."""
     [said] = [
-        each
-        for each in store.rankings()
-        if (each.comparison_id, each.rater_id) == (item, rater)
+        each for each in store.rankings() if (each.comparison_id, each.rater_id) == (item, rater)
     ]
     return said.completion_ids()
