@@ -86,6 +86,25 @@ def test_without_a_model_it_says_what_to_give(store, tmp_path):
         collect(load(CollectConfig, None, [f"store={store.url}", "ask=true"]), tmp_path / "1")
 
 
+def test_a_rule_has_no_features_to_ask_by(store, tmp_path):
+    words = [f"store={store.url}", "ask=true", "reward=rule:length"]
+    with pytest.raises(ConfigError, match="'rule:length' has no features"):
+        collect(load(CollectConfig, None, words), tmp_path / "1")
+
+
+def test_held_out_prompts_with_one_answer_leave_their_share_to_the_others(tmp_path):
+    store = FeedbackStore(tmp_path / "f.db")
+    made = [Prompt(f"w{i} w{i // 2}") for i in range(30)]
+    answers = [
+        Completion(each.id, f"w{k} w{i}", Sampler("writer"))
+        for i, each in enumerate(made)
+        for k in range(3 if prompt_split(each) == "train" else 1)
+    ]
+    assert any(prompt_split(each) != "train" for each in made)
+    store.add(made, answers)
+    assert ask(tmp_path, "1", "comparisons=10")["asked"] == 10
+
+
 def test_an_empty_store_says_what_to_give(tmp_path):
     FeedbackStore(tmp_path / "f.db")
     with pytest.raises(DataError, match="two different answers"):

@@ -109,8 +109,9 @@ def ask(store: FeedbackStore, prompts: Iterable[Prompt], config: CollectConfig) 
     # Where nothing is held out, or nothing else is there, all of them go to one side.
     spared = round(config.comparisons * TEST_SHARE) if held_out.rows else 0
     spared = spared if train.rows else config.comparisons
-    telling = _telling(store, train, reward, config, config.comparisons - spared)
-    told = _between(telling, _ordinary(held_out, config, spared))
+    ordinary = _ordinary(held_out, config, spared)
+    telling = _telling(store, train, reward, config, config.comparisons - len(ordinary))
+    told = _between(telling, ordinary)
     store.ask([each.comparison for each in told], config.overlap, config.project)
     return told
 
@@ -217,6 +218,11 @@ def _reader(config: CollectConfig) -> LearnedReward:
         raise ConfigError(
             "reward: --ask reads answers through a model; give reward=RUN of a reward fit, or the "
             "name of a backbone"
+        )
+    if name.startswith(("rule:", "python:", "hf:")):
+        raise ConfigError(
+            f"reward: '{name}' has no features to tell answers apart by; give reward=RUN of a fit "
+            "to pairs, or the name of a backbone"
         )
     run = finished_run(name)
     if name.startswith("run:") or (run and run.stage == "reward") or (Path(name) / SAVED).is_file():
