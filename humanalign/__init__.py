@@ -31,7 +31,7 @@ _HOME = {
     "load_reward": "reward.sources",
     "sft": "align.sft",
     "Learner": "align.learner",
-    "report": "evaluate.report",
+    "report": "evaluate.report.page",
     "Round": "loop",
     "play": "loop",
 }

@@ -212,7 +212,7 @@ def show(result: Mapping[str, Any], indent: str = "") -> None:
 
 def _show_card(card: Mapping[str, Any], indent: str) -> None:
     """A reward card in its few sentences; the report has its numbers."""
-    from humanalign.evaluate.reward_card import told_card  # its numbers need numpy
+    from humanalign.evaluate.report.reward_card import told_card  # its numbers need numpy
 
     told = told_card(card)
     for sentence in (*told.verdict, *(f"! {warning}" for warning in told.warnings)) if told else ():

@@ -14,7 +14,7 @@ from pathlib import Path
 from humanalign.config import Settings, build
 from humanalign.console import stage
 from humanalign.errors import ConfigError
-from humanalign.evaluate.report import report
+from humanalign.evaluate.report.page import report
 from humanalign.rows import read_rows, write_rows
 from humanalign.run import write_text
 from humanalign.settings import (

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from humanalign.evaluate.report import report
+from humanalign.evaluate.report.page import report
 from humanalign.loop import Round, play
 from humanalign.prefer.files.formats import read_pairs
 from humanalign.rows import write_rows

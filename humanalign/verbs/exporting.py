@@ -58,7 +58,7 @@ def _policy(place: Path, out: Path, summary: Mapping) -> str:
 
 def _reward(place: Path, out: Path, summary: Mapping) -> str:
     # torch and jinja2's markup, for this verb only
-    from humanalign.evaluate.reward_card import escaped, summary_markdown
+    from humanalign.evaluate.report.reward_card import escaped, summary_markdown
     from humanalign.reward.exported import export_reward
 
     made = export_reward(place / "model", out)

@@ -21,7 +21,9 @@ Progress = Callable[[int, int], None] | None
 
 def report(config: ReportConfig, place: Path, progress: Progress = None) -> Mapping:
     """Write the page of a run or of a folder of runs."""
-    from humanalign.evaluate.report import report as write_report  # keeps `runs` free of jinja2
+    from humanalign.evaluate.report.page import (
+        report as write_report,  # keeps `runs` free of jinja2
+    )
 
     del progress
     if not place.is_dir():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from humanalign.conversations import Messages
 from humanalign.errors import ConfigError, DataError
-from humanalign.evaluate.reward_card import verdict
+from humanalign.evaluate.report.reward_card import verdict
 from humanalign.prefer.files.formats import read_pairs
 from humanalign.prefer.files.transcripts import messages_of, pair_of_messages
 from humanalign.reward.sources import resolve

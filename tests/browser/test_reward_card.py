@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reward_cards import card
 
-from humanalign.evaluate.report import report
+from humanalign.evaluate.report.page import report
 from humanalign.run import Run
 
 pytestmark = pytest.mark.slow

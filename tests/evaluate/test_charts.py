@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humanalign.evaluate.charts import MOST_POINTS, curve, histogram, interval, number
-from humanalign.evaluate.marked import mark
+from humanalign.evaluate.report.charts import MOST_POINTS, curve, histogram, interval, number
+from humanalign.evaluate.report.marked import mark
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from humanalign.errors import DataError
-from humanalign.evaluate.monitor import grown, pooled_distinct, symptoms
+from humanalign.evaluate.monitor.symptoms import grown, pooled_distinct, symptoms
 from humanalign.evaluate.quality import distinct, ngrams, non_inferior, rouge
 from humanalign.evaluate.toxicity import toxicity
 from humanalign.evaluate.winrate import ranked_win_rate, win_rate

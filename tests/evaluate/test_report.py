@@ -11,7 +11,7 @@ import pytest
 from round_folder import labelers, write_round
 
 from humanalign.errors import RunError
-from humanalign.evaluate.report import report
+from humanalign.evaluate.report.page import report
 from humanalign.rows import read_rows
 from humanalign.run import Run
 

@@ -8,9 +8,14 @@ import pytest
 from reward_cards import card, change, share
 from test_report import PAYLOADS, Page
 
-from humanalign.evaluate.card_charts import Mark, learning, reliability, strip, strip_axis
-from humanalign.evaluate.report import report
-from humanalign.evaluate.reward_card import card_markdown, summary_markdown, told_card, verdict
+from humanalign.evaluate.report.card_charts import Mark, learning, reliability, strip, strip_axis
+from humanalign.evaluate.report.page import report
+from humanalign.evaluate.report.reward_card import (
+    card_markdown,
+    summary_markdown,
+    told_card,
+    verdict,
+)
 from humanalign.run import Run
 
 NARROW = {"value": 0.7, "ci_low": 0.68, "ci_high": 0.72, "n": 200}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
-from humanalign.evaluate.charts import number
+from humanalign.evaluate.report.charts import number
 
 
 def within(tree: object, *keys: str) -> Mapping:

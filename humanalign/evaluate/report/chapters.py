@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from humanalign.evaluate.charts import Curve, curve, number
-from humanalign.evaluate.results import is_number, with_interval, within
-from humanalign.evaluate.reward_card import Card, told_summary
-from humanalign.evaluate.stages import StageRun
+from humanalign.evaluate.report.charts import Curve, curve, number
+from humanalign.evaluate.report.results import is_number, with_interval, within
+from humanalign.evaluate.report.reward_card import Card, told_summary
+from humanalign.evaluate.report.stages import StageRun
 
 # metric -> its name for a reader, and what to look for in it
 CURVES: dict[str, tuple[str, str]] = {

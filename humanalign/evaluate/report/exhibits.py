@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from humanalign.evaluate.charts import histogram, interval, number
-from humanalign.evaluate.marked import Piece, mark
-from humanalign.evaluate.monitor import Symptoms, pooled_distinct, symptoms
-from humanalign.evaluate.results import is_number, whole, with_interval
+from humanalign.evaluate.monitor.symptoms import Symptoms, pooled_distinct, symptoms
+from humanalign.evaluate.report.charts import histogram, interval, number
+from humanalign.evaluate.report.marked import Piece, mark
+from humanalign.evaluate.report.results import is_number, whole, with_interval
 
 PAIRS = 20
 NAMES = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from humanalign.evaluate.card_charts import edges_of, strip, strip_axis
-from humanalign.evaluate.card_exhibits import Exhibit, Line, calibration, mark
-from humanalign.evaluate.charts import number
-from humanalign.evaluate.results import is_number, whole, with_interval, within
+from humanalign.evaluate.report.card_charts import edges_of, strip, strip_axis
+from humanalign.evaluate.report.card_exhibits import Exhibit, Line, calibration, mark
+from humanalign.evaluate.report.charts import number
+from humanalign.evaluate.report.results import is_number, whole, with_interval, within
 
 MOST_PICTURES = 6
 

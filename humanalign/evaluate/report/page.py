@@ -17,11 +17,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from humanalign.evaluate import exhibits
-from humanalign.evaluate.chapters import Chapter, chapter
-from humanalign.evaluate.charts import bar, number
-from humanalign.evaluate.results import with_interval
-from humanalign.evaluate.stages import StageRun, read_stages
+from humanalign.evaluate.report import exhibits
+from humanalign.evaluate.report.chapters import Chapter, chapter
+from humanalign.evaluate.report.charts import bar, number
+from humanalign.evaluate.report.results import with_interval
+from humanalign.evaluate.report.stages import StageRun, read_stages
 from humanalign.rows import write_bytes
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from humanalign.evaluate.card_exhibits import (
+from humanalign.evaluate.report.card_exhibits import (
     Exhibit,
     calibration,
     curve,
@@ -21,9 +21,17 @@ from humanalign.evaluate.card_exhibits import (
     labelers,
     rest,
 )
-from humanalign.evaluate.charts import number
-from humanalign.evaluate.label_exhibits import commonest, confusion, labels, reliabilities
-from humanalign.evaluate.results import is_number, known, percent, points, rows_of, whole, within
+from humanalign.evaluate.report.charts import number
+from humanalign.evaluate.report.label_exhibits import commonest, confusion, labels, reliabilities
+from humanalign.evaluate.report.results import (
+    is_number,
+    known,
+    percent,
+    points,
+    rows_of,
+    whole,
+    within,
+)
 
 # What a baseline does, in words that need no statistics.
 PLAIN = {

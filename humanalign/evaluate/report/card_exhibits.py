@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from humanalign.evaluate.card_charts import (
+from humanalign.evaluate.report.card_charts import (
     Mark,
     edges_of,
     learning,
@@ -15,8 +15,8 @@ from humanalign.evaluate.card_charts import (
     strip,
     strip_axis,
 )
-from humanalign.evaluate.charts import number
-from humanalign.evaluate.results import (
+from humanalign.evaluate.report.charts import number
+from humanalign.evaluate.report.results import (
     is_number,
     known,
     points,

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from humanalign.evaluate.charts import BOTTOM, LEFT, RIGHT, TOP, WIDTH, frame, number, scale, ticks
+from humanalign.evaluate.report.charts import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    frame,
+    number,
+    scale,
+    ticks,
+)
 
 # Units of the picture in a table's row.
 STRIP, ROW, EDGE = 200.0, 26.0, 8.0
