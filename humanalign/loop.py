@@ -26,7 +26,7 @@ from humanalign.settings import (
     RewardConfig,
     RoundSettings,
 )
-from humanalign.verbs import answering, judging, training
+from humanalign.verbs import answering, evaluating, judging, training
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ STAGES = {
     "prefer": judging.prefer,
     "reward": training.reward,
     "align": training.align,
-    "evaluate": answering.evaluate,
+    "evaluate": evaluating.evaluate,
 }
 
 

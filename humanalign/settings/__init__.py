@@ -11,6 +11,7 @@ from humanalign.settings.align import (
     StopSettings,
     ValueSettings,
 )
+from humanalign.settings.evaluate import EvaluateConfig
 from humanalign.settings.parts import (
     CheckpointSettings,
     Decoding,
@@ -24,7 +25,6 @@ from humanalign.settings.verbs import (
     ChatConfig,
     CollectConfig,
     DemoConfig,
-    EvaluateConfig,
     ExportConfig,
     InitConfig,
     JudgeConfig,

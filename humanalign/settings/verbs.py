@@ -137,18 +137,6 @@ class ScoreConfig(Settings):
     )
 
 
-class EvaluateConfig(ReadsPrompts, Samples):
-    model: str
-    against: str | None = Field(default=None, description="the model before")
-    scorers: dict[str, str] = Field(
-        default={}, description="{toxicity: 'hf:NAME?label=hate&use=prob'}"
-    )
-    samples: Positive = Field(default=1, description="answers per prompt")
-    sampling: Decoding = Decoding()
-    batch: Positive = 64
-    seed: int = 0
-
-
 class ReportConfig(Settings):
     out: str | None = Field(
         default=None, description="file to write; null is report.html in the run"

@@ -1,4 +1,4 @@
-"""The verbs that let models answer: collect and evaluate."""
+"""`collect`: models answer, and people are asked about the answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from humanalign.collect.complete import Collection
 from humanalign.collect.complete import collect as sample_completions
 from humanalign.collect.prompts import PromptSet
 from humanalign.errors import ConfigError
-from humanalign.evaluate.compare import evaluate as compare_models
 from humanalign.models import Policy
 from humanalign.prefer.store import FeedbackStore
-from humanalign.reward.sources import resolve
-from humanalign.settings import CollectConfig, EvaluateConfig
+from humanalign.settings import CollectConfig
 from humanalign.types import Prompt
 from humanalign.verbs.asking import ask, summary_of
 from humanalign.verbs.inputs import (
@@ -90,29 +88,3 @@ def _unsampled(
         if (each.sampler.temperature, each.sampler.seed) == (config.temperature, config.seed)
     }
     return [each for each in prompts if any((each.id, name) not in drawn for name in names)]
-
-
-def evaluate(config: EvaluateConfig, place: Path, progress: Progress = None) -> Mapping:
-    """Measure a model, and what changed against the one before, on the same prompts."""
-    names = [config.model, config.against] if config.against else [config.model]
-    run = begun("evaluate", config, place)
-    if run and run.finished:
-        return run.summary
-    prompts = read_prompts(config)
-    scorers = {name: resolve(spec) for name, spec in config.scorers.items()}
-    policy = load_policy(config.model)
-    against = load_policy(config.against) if config.against else None
-    prompts = fitting(prompts, config, policy, config.max_new_tokens)
-    run = open_run("evaluate", config, place, parents=names)
-    compare_models(
-        policy,
-        against=against,
-        prompts=prompts,
-        scorers=scorers,
-        sampling=sampling_of(config, config.sampling.top_k, config.sampling.top_p),
-        samples=config.samples,
-        seed=config.seed,
-        run=run,
-        progress=progress,
-    )
-    return run.summary

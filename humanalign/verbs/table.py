@@ -50,7 +50,7 @@ VERBS = {
     ),
     "evaluate": Verb(
         "Before/after on the same prompts, with intervals.",
-        "verbs.answering:evaluate",
+        "verbs.evaluating:evaluate",
         "Evaluate",
         LOOP,
     ),
