@@ -11,7 +11,7 @@ import importlib
 import json
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,8 @@ def _command(name: str, words: Sequence[str], run: str | None, as_json: bool) ->
     result = perform(name, words, Path(run) if run else None)
     if as_json:
         print(json.dumps(result, ensure_ascii=False, default=str))
+    elif VERBS[name].told:
+        print("\n".join(_called(VERBS[name].told)(result)))
     else:
         show(result)
 
@@ -131,33 +133,42 @@ def perform(name: str, words: Sequence[str], run: Path | None) -> Mapping[str, A
     verb = VERBS[name]
     kind = settings_of(verb)
     known = {key: default for key, default, _ in keys(kind)}
-    first, file, overrides = split_words(words, verb.first, known)
+    first, file, overrides = split_words(words, verb.first, known, verb.alone)
     settings = load(kind, file, overrides)
     place = Path(first or verb.place) if verb.first else run or _default_run(name, settings)
     if verb.first and not place.name:
         raise ConfigError(f"name what to work on: humanalign {name} {verb.first}")
-    module, function = verb.function.split(":")
-    perform_stage = getattr(importlib.import_module(f"humanalign.{module}"), function)
+    perform_stage = _called(verb.function)
     with stage(name) as progress:
         result = perform_stage(settings, first if verb.verbatim else place, progress)
     made = not verb.first and (place / "run.json").exists()
     return {"run": str(place), **result} if made else dict(result)
 
 
+def _called(name: str) -> Callable[..., Any]:
+    """The function "module:function" of ours, imported now."""
+    module, function = name.split(":")
+    return getattr(importlib.import_module(f"humanalign.{module}"), function)
+
+
 def split_words(
-    words: Sequence[str], first: str, known: Mapping[str, object]
+    words: Sequence[str],
+    first: str,
+    known: Mapping[str, object],
+    alone: Mapping[str, str] | None = None,
 ) -> tuple[str, str | None, list[str]]:
     """(first word, YAML file, overrides); `known` has the verb's keys with their defaults.
 
     `--key value` and `--key=value` are other spellings of key=value, and `--key` alone of
-    key=true where the key is a switch. A dash stands for the underscore of a key.
+    key=true where the key is a switch, of the value that `alone` has for it where it is one of
+    those. A dash stands for the underscore of a key.
     """
     rest, overrides = [], []
     left = list(words)
     while left:
         word = left.pop(0)
         if word.startswith("--"):
-            overrides.append(_option(word, left, known))
+            overrides.append(_option(word, left, known, alone or {}))
         elif "=" in word and not _names_something(word):
             overrides.append(word)
         else:
@@ -173,7 +184,9 @@ def _names_something(word: str) -> bool:
     return bool(set(word.partition("=")[0]) & set(":/?"))
 
 
-def _option(word: str, left: list[str], known: Mapping[str, object]) -> str:
+def _option(
+    word: str, left: list[str], known: Mapping[str, object], alone: Mapping[str, str]
+) -> str:
     """`--key` as key=value; its value is taken from the words that are `left`."""
     key, equals, value = word[2:].partition("=")
     key = key if key in known else key.replace("-", "_")
@@ -182,6 +195,8 @@ def _option(word: str, left: list[str], known: Mapping[str, object]) -> str:
     follows = left[0] if left and not left[0].startswith("--") else None
     if isinstance(known.get(key), bool) and follows not in ("true", "false"):
         return f"{key}=true"
+    if key in alone and (follows is None or "=" in follows):
+        return f"{key}={alone[key]}"
     if follows is None:
         hint = "" if key in known else did_you_mean(key, known)
         raise ConfigError(f"--{key} needs a value; write --{key} VALUE or {key}=VALUE{hint}")

@@ -13,6 +13,7 @@ from humanalign.settings.parts import (
     Positive,
     Rate,
     ReadsPrompts,
+    RewardSpec,
     Samples,
     Template,
     Trains,
@@ -165,7 +166,7 @@ class RoundSettings(Settings):
     reward: dict[str, Any] = Field(default={}, description="keys of reward; model is required")
     align: dict[str, Any] = Field(default={}, description="keys of align, e.g. {steps: 100}")
     evaluate: dict[str, Any] = Field(default={}, description="keys of evaluate")
-    scorers: dict[str, str] = Field(
+    scorers: dict[str, RewardSpec] = Field(
         default={}, description="{toxicity: 'hf:NAME?label=hate&use=prob'}"
     )
 

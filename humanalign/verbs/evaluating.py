@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from humanalign.align.methods import load_policy
+from humanalign.errors import ConfigError
 from humanalign.evaluate.compare import evaluate as compare_models
 from humanalign.reward.sources import resolve
 from humanalign.settings import EvaluateConfig
@@ -21,6 +22,8 @@ from humanalign.verbs.inputs import (
 
 def evaluate(config: EvaluateConfig, place: Path, progress: Progress = None) -> Mapping:
     """Measure a model, and what changed against the one before, on the same prompts."""
+    if config.model is None:
+        raise ConfigError("model is required; give model=...")
     names = [config.model, config.against] if config.against else [config.model]
     run = begun("evaluate", config, place)
     if run and run.finished:

@@ -6,7 +6,8 @@ Nothing is imported here but strings, so the command line can show its help at o
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -26,6 +27,10 @@ class Verb:
     place: str = ""
     # Its first word is a name of more kinds than a path, and is handed on as it is written.
     verbatim: bool = False
+    # Keys that may stand alone as --key, each with the value that it then has.
+    alone: Mapping[str, str] = field(default_factory=dict)
+    # A function of the result that gives the lines a person reads; else every number is listed.
+    told: str = ""
 
 
 LOOP, FEEDBACK, KEEP = "The loop", "Feedback without people", "Look, use, keep"
@@ -53,6 +58,8 @@ VERBS = {
         "verbs.evaluating:evaluate",
         "Evaluate",
         LOOP,
+        alone={"history": "runs"},
+        told="evaluate.told:lines",
     ),
     "report": Verb(
         "One self-contained HTML page for a run or a round.",
