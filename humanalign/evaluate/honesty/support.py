@@ -1,0 +1,49 @@
+"""What an answer says that its source does not: names, numbers and claims, as spans to show.
+
+Pure text: no model reads along. A word that is in the source counts as supported wherever it
+stands there, so who did what to whom is not checked: see docs/honesty.md for what this finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from humanalign.errors import DataError
+from humanalign.evaluate.honesty.claims import unsupported_claims
+from humanalign.evaluate.honesty.names import unsupported_names
+from humanalign.evaluate.honesty.numbers import unsupported_numbers
+from humanalign.evaluate.honesty.reading import Reading
+from humanalign.evaluate.statistics import Array
+
+Kind = Literal["name", "number", "claim"]
+Span = tuple[int, int, Kind]
+KINDS: tuple[Kind, ...] = ("name", "number", "claim")
+
+
+def unsupported(source: str, answer: str) -> list[Span]:
+    """(start, end, kind) of each part of `answer` that `source` does not support, in order."""
+    known, told = Reading(source), Reading(answer)
+    found: list[Span] = [(*place, "name") for place in unsupported_names(known, told)]
+    found += [(*place, "number") for place in unsupported_numbers(known, told)]
+    found += [(*place, "claim") for place in unsupported_claims(known, told)]
+    return sorted(found)
+
+
+def support_shares(sources: Sequence[str], answers: Sequence[str]) -> dict[str, Array]:
+    """Per answer [N], 1 where nothing is unsupported: in all ("supported") and of each kind.
+
+    The keys are "supported", "names", "numbers", "claims". DataError: lengths that differ.
+    """
+    if len(sources) != len(answers):
+        raise DataError(f"support: {len(sources)} sources and {len(answers)} answers; pair them")
+    found = [
+        {kind for _, _, kind in unsupported(source, answer)}
+        for source, answer in zip(sources, answers, strict=True)
+    ]
+    shares = {"supported": np.array([not kinds for kinds in found], dtype=np.float64)}
+    for kind in KINDS:
+        shares[f"{kind}s"] = np.array([kind not in kinds for kinds in found], dtype=np.float64)
+    return shares
