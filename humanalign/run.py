@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
@@ -29,7 +30,18 @@ from humanalign.rows import write_bytes, write_rows
 from humanalign.types import RunRef, content_id
 
 log = logging.getLogger("humanalign")
+HALF = 1 << 62  # the step of half a line: after every other
 PACKAGES = ("humanalign", "torch", "transformers", "peft", "accelerate", "numpy")
+
+
+class Follower(Protocol):
+    """Who is told of every row as it is written: the loggers in trackers.py."""
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None: ...
+
+    def rewind(self, step: int) -> None: ...
+
+    def finish(self, summary: Mapping) -> None: ...
 
 
 class Run:
@@ -39,6 +51,7 @@ class Run:
         self.path = path
         self._record = record
         self._opened = time.monotonic()
+        self._follower: Follower | None = None
 
     @classmethod
     def open(
@@ -156,11 +169,21 @@ class Run:
                 (self.path / "run.json").unlink()
             raise
 
+    @property
+    def followed(self) -> bool:
+        return self._follower is not None
+
+    def follow(self, follower: Follower) -> None:
+        """Tell `follower` of every row, every rewind and the end, after they are on disk."""
+        self._follower = follower
+
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append one row to metrics.jsonl: `stage/thing` names; clock readings under `time/`."""
         row = {"step": step, **{k: float(v) for k, v in metrics.items()}}
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as f:
             f.write(json.dumps(row) + "\n")
+        if self._follower:
+            self._follower.log(step, {name: row[name] for name in metrics})
 
     def rewind(self, step: int) -> None:
         """Forget the metrics after `step`: a resumed run writes them again."""
@@ -168,6 +191,14 @@ class Run:
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines()
             write_text(path, "".join(f"{line}\n" for line in lines if _step_of(line) <= step))
+        if self._follower:
+            self._follower.rewind(step)
+
+    def last_step(self) -> int:
+        """The last step of metrics.jsonl, 0 before the first; a half line counts for nothing."""
+        path = self.path / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return max((step for line in lines if (step := _step_of(line)) < HALF), default=0)
 
     def metrics(self) -> list[dict]:
         """The logged rows so far, in order."""
@@ -195,6 +226,8 @@ class Run:
         )
         self._opened = time.monotonic()
         self._write()
+        if self._follower:
+            self._follower.finish(summary)
         return self.ref
 
     def pause(self) -> None:
@@ -322,7 +355,7 @@ def _step_of(line: str) -> int:
     try:
         return json.loads(line)["step"]
     except (json.JSONDecodeError, KeyError):  # the half line of a process that was killed
-        return 1 << 62
+        return HALF
 
 
 def _now() -> str:

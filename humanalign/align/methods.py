@@ -24,6 +24,7 @@ from humanalign.objectives import names
 from humanalign.rows import columns, read_rows
 from humanalign.run import Run
 from humanalign.settings import AlignConfig
+from humanalign.trackers import require, track
 from humanalign.types import PreferencePair, Prompt, RewardModel
 
 # What only an online method reads; another one would take it in silence.
@@ -76,9 +77,14 @@ def align(
     config = settings_for(policy, method, settings)
     check(config)
     if isinstance(run, str | Path):
+        require(config.log_with)
         run = Run.open(run, stage="align", config=config.model_dump(), seed=config.seed)
     if run is not None and run.finished:
         return load_policy(run.path)
+    if run is not None:
+        track(run, config.log_with)
+    elif config.log_with:
+        raise ConfigError(f"log_with: {config.log_with} follow a run; give run=DIR as well")
     if needs(config.method) != "prompts":
         return _from_rows(policy, data, config, run=run, progress=progress)
     prompts = cast(Sequence[Prompt], data)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from humanalign.settings.parts import Decoding, Positive, Rate, ReadsPrompts, RewardSpec, Samples
+from humanalign.settings.parts import (
+    Decoding,
+    Loggers,
+    Positive,
+    Rate,
+    ReadsPrompts,
+    RewardSpec,
+    Samples,
+)
 
 
 class EvaluateConfig(ReadsPrompts, Samples):
@@ -41,4 +49,5 @@ class EvaluateConfig(ReadsPrompts, Samples):
         default=None, description="the trend over the finished evaluations in this folder"
     )
     batch: Positive = 64
+    log_with: Loggers = None
     seed: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from humanalign.config import Settings
 
@@ -18,6 +18,14 @@ Template = Annotated[
 # A name, {ensemble: [...]}, {cached: ..., file: ...} or a weighted sum of any of them: they nest,
 # so what is inside is checked where it is read (reward/sources.py).
 RewardSpec = str | dict[str, Any] | list[dict[str, Any]]
+
+
+Logger = Literal["tensorboard", "wandb", "trackio"]
+Loggers = Annotated[
+    list[Logger] | None,
+    BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
+    Field(description="also log to [tensorboard, wandb, trackio], or to one of them"),
+]
 
 
 class LoraSettings(Settings):
@@ -54,6 +62,7 @@ class Trains(Settings):
     )
     epochs: Positive = Field(default=1, description="passes over the data (PPO: 4 over each batch)")
     checkpoint: CheckpointSettings = CheckpointSettings()
+    log_with: Loggers = None
     seed: int = 0
 
 

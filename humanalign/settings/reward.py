@@ -10,7 +10,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from humanalign.settings.labelled import LabelledData
-from humanalign.settings.parts import CheckpointSettings, Count, LoraSettings, Positive, Rate, Share
+from humanalign.settings.parts import (
+    CheckpointSettings,
+    Count,
+    Loggers,
+    LoraSettings,
+    Positive,
+    Rate,
+    Share,
+)
 
 NonNegative = Annotated[float, Field(ge=0)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
@@ -77,4 +85,5 @@ class RewardConfig(LabelledData):
         default=[], description="also fit these shares of the prompts, for the learning curve"
     )
     checkpoint: FitCheckpoint = FitCheckpoint()
+    log_with: Loggers = None
     seed: int = 0

@@ -14,6 +14,7 @@ from humanalign.reward.sources import resolve
 from humanalign.run import Run
 from humanalign.sampling import Sampling
 from humanalign.settings import AlignConfig, ReadsPrompts, Samples, Trains
+from humanalign.trackers import require, track
 from humanalign.types import PreferencePair, RewardModel, RunRef
 
 Progress = Callable[[int, int], None] | None
@@ -117,12 +118,17 @@ def open_run(stage: str, config: Settings, place: Path, parents: Sequence[str] =
     """Start or resume the run of a stage; those of `parents` that are finished runs are lineage."""
     refs = [ref for name in parents if (ref := finished_run(name))]
     seed = getattr(config, "seed", 0)
-    return Run.open(place, stage=stage, config=config.model_dump(), parents=refs, seed=seed)
+    run = Run.open(place, stage=stage, config=config.model_dump(), parents=refs, seed=seed)
+    track(run, getattr(config, "log_with", None))
+    return run
 
 
 def begun(stage: str, config: Settings, place: Path) -> Run | None:
     """The run to go on with, None for a new one. RunError for another stage or config."""
-    return Run.begun(place, stage=stage, config=config.model_dump())
+    run = Run.begun(place, stage=stage, config=config.model_dump())
+    if not (run and run.finished):
+        require(getattr(config, "log_with", None))
+    return run
 
 
 def finished_run(name: str) -> RunRef | None:

@@ -21,6 +21,7 @@ LAYERS = [
     (
         *("hub", "loading", "encoding", "decoding", "attention", "adapters", "models", "heads"),
         *("cache", "sampling", "train", "averaging", "interrupts", "console", "products"),
+        "trackers",
     ),
     ROOMS,
     ("verbs", "cli", "loop", "web", "tiny", "__main__", "demo"),
