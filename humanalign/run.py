@@ -30,6 +30,8 @@ from humanalign.rows import write_bytes, write_rows
 from humanalign.types import RunRef, content_id
 
 log = logging.getLogger("humanalign")
+# Files of one object a line, each with its step, that grow as a run goes on.
+STEPWISE = ("metrics.jsonl", "alerts.jsonl", "rollouts.jsonl")
 HALF = 1 << 62  # the step of half a line: after every other
 PACKAGES = ("humanalign", "torch", "transformers", "peft", "accelerate", "numpy")
 
@@ -185,12 +187,20 @@ class Run:
         if self._follower:
             self._follower.log(step, {name: row[name] for name in metrics})
 
+    def append(self, name: str, rows: Iterable[Mapping]) -> None:
+        """Add rows, each with its `step`, to one of the files in STEPWISE."""
+        lines = [json.dumps(dict(row)) + "\n" for row in rows]
+        with (self.path / name).open("a", encoding="utf-8") as f:
+            f.writelines(lines)
+
     def rewind(self, step: int) -> None:
-        """Forget the metrics after `step`: a resumed run writes them again."""
-        path = self.path / "metrics.jsonl"
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            write_text(path, "".join(f"{line}\n" for line in lines if _step_of(line) <= step))
+        """Forget what was written after `step`: a resumed run writes it again."""
+        for path in (self.path / name for name in STEPWISE):
+            if path.exists():
+                # Not splitlines(): a text may hold U+2028 and its kin, which it would split at.
+                lines = path.read_text(encoding="utf-8").split("\n")
+                kept = [line for line in lines if line and _step_of(line) <= step]
+                write_text(path, "".join(f"{line}\n" for line in kept))
         if self._follower:
             self._follower.rewind(step)
 

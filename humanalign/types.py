@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -171,6 +171,74 @@ class RewardModel(Protocol):
 
     def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
         """One number per (prompt, completion); higher is better."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the policy says to held-out prompts now, one entry an answer in each list.
+
+    `rewards` are those of the reward that is trained on; `kl` is log pi - log ref of the whole
+    answer, in nats, whose mean is the divergence.
+    """
+
+    prompts: Sequence[str]
+    completions: Sequence[str]
+    rewards: Sequence[float]
+    kl: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A step of training as an observer sees it; step 0 is the reference's batch before the first.
+
+    `completions` come from the weights before the step's update, `ask` from those after it: it
+    answers each of some prompts so many times, and leaves the training as it was. `metrics` are
+    the step's own, by their names in metrics.jsonl without the stage.
+    """
+
+    step: int
+    prompts: Sequence[str]
+    completions: Sequence[str]
+    rewards: Sequence[float]
+    finished: Sequence[bool]
+    metrics: Mapping[str, float]
+    ask: Callable[[Sequence[Prompt], int], Answers]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What an observer makes of a step: numbers, alerts (rows of alerts.jsonl), what to do.
+
+    `keep` names the steps whose weights it may want later, this one or kept ones; `chosen` is
+    the step that `back` goes to, None where it has no opinion. `rollouts`: rows worth keeping.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    alerts: Sequence[Mapping[str, object]] = ()
+    action: Literal["none", "stop", "back"] = "none"
+    keep: Sequence[int] = ()
+    chosen: int | None = None
+    rollouts: Sequence[Mapping[str, object]] = ()
+
+
+class Observer(Protocol):
+    """Looks over the shoulder of a training run; it draws no random number of the run's."""
+
+    def see(self, shown: Shown) -> Advice:
+        """Say what to make of a step; called once a step in order, first with step 0."""
+        ...
+
+    def state(self) -> dict:
+        """All that the next `see` depends on, as JSON: it goes into every checkpoint."""
+        ...
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` gave."""
+        ...
+
+    def summary(self) -> dict:
+        """What the run's summary says of it, as JSON."""
         ...
 
 

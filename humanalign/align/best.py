@@ -1,4 +1,4 @@
-"""The best step so far, kept in memory and in every checkpoint.
+"""The best steps so far, kept in memory and in every checkpoint.
 
 The last step is not the best one where a reward is hacked. What is compared is the mean over a
 few steps of the objective that is maximised, score - beta KL: one batch alone is noise. A batch
@@ -8,12 +8,12 @@ says how good the weights are that sampled it, those before its update.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from humanalign.averaging import put
 from humanalign.models import Policy
@@ -30,19 +30,19 @@ class Best:
         self.step: int = 0
         self.value: float | None = None
         self.recent: list[float] = []
-        self.tensors: dict[str, Tensor] = self._copy()
+        self.tensors: dict[str, Tensor] = _copy(self.parameters)
 
     def see(self, step: int, objective: float) -> None:
         """Count what the weights after `step` updates achieved; keep them where it is the best."""
         self.recent = [*self.recent, objective][-WINDOW:]
         mean = sum(self.recent) / len(self.recent)
         if len(self.recent) == WINDOW and (self.value is None or mean > self.value):
-            self.step, self.value, self.tensors = step, mean, self._copy()
+            self.step, self.value, self.tensors = step, mean, _copy(self.parameters)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Inside, the policy is the best one."""
-        live = self._copy()
+        live = _copy(self.parameters)
         put(self.parameters, self.tensors)
         try:
             yield
@@ -60,5 +60,34 @@ class Best:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         self.step, self.value, self.recent = about["step"], about["value"], about["recent"]
 
-    def _copy(self) -> dict[str, Tensor]:
-        return {n: p.detach().clone() for n, p in self.parameters.items()}
+
+class Kept:
+    """The trainable weights at the steps that an observer wants to come back to."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.parameters = policy.trainable()
+        self.steps: dict[int, dict[str, Tensor]] = {}
+
+    def see(self, step: int, keep: Collection[int]) -> None:
+        """Keep the weights as they are, after `step` updates, where asked; forget all others."""
+        if step in keep:
+            self.steps[step] = _copy(self.parameters)
+        self.steps = {s: tensors for s, tensors in self.steps.items() if s in keep}
+
+    def put(self, step: int) -> None:
+        """Let the policy be what it was after `step` updates."""
+        put(self.parameters, self.steps[step])
+
+    def save(self, folder: Path) -> None:
+        for step, tensors in self.steps.items():
+            save_file(tensors, str(folder / f"kept-{step:06d}.safetensors"))
+
+    def load(self, folder: Path) -> None:
+        device = next(iter(self.parameters.values())).device
+        for file in sorted(folder.glob("kept-*.safetensors")):
+            tensors = {n: t.to(device) for n, t in load_file(str(file)).items()}
+            self.steps[int(file.stem.removeprefix("kept-"))] = tensors
+
+
+def _copy(parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
+    return {n: p.detach().clone() for n, p in parameters.items()}
