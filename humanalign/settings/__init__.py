@@ -40,6 +40,7 @@ from humanalign.settings.verbs import (
     SftConfig,
     ShowConfig,
     VerifyConfig,
+    WatchConfig,
 )
 
 __all__ = [
@@ -75,4 +76,5 @@ __all__ = [
     "Trains",
     "ValueSettings",
     "VerifyConfig",
+    "WatchConfig",
 ]

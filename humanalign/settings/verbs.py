@@ -64,6 +64,12 @@ class LabelConfig(Settings):
     https: bool = Field(default=False, description="people come through a TLS proxy")
 
 
+class WatchConfig(Settings):
+    runs: str | None = Field(default=None, description="the folder, in place of the first word")
+    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 is everyone")
+    port: Count = Field(default=8001, le=65535, description="0 takes a free one")
+
+
 class PreferConfig(Settings):
     store: str = Field(default="feedback.db", description="feedback store: file or database URL")
     raters: Literal["store", "simulated"] = Field(

@@ -68,6 +68,14 @@ VERBS = {
         LOOP,
         "RUN",
     ),
+    "watch": Verb(
+        "The live page over a folder of runs: curves, samples, alerts.",
+        "verbs.watching:watch",
+        "Watch",
+        LOOP,
+        "RUNS",
+        "runs",
+    ),
     "loop": Verb("Rounds of all of the above.", "loop:loop", "Loop", LOOP),
     "judge": Verb(
         "A model ranks by a constitution, in both orders.",

@@ -6,18 +6,18 @@ with serving(store) as url, Client(url, token) as client:
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from humanalign.errors import StoreError
 from humanalign.prefer.store import FeedbackStore
 from humanalign.web.app import create_app
-from humanalign.web.heads import BoundedHead
+from humanalign.web.listening import config, listen
 
 START_SECONDS = 30.0
 
@@ -28,21 +28,15 @@ def serving(store: FeedbackStore) -> Iterator[str]:
 
     Only this machine reaches it, and only with a token or a session. StoreError: it did not start.
     """
-    # The protocol by number: asyncio turns off the 40 ms of Nagle's delay only where it is given.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        create_app(store),
-        # The logging of this process is its own: uvicorn would close every handler there is.
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        http=BoundedHead,
-        lifespan="off",
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+    with serving_app(create_app(store)) as address:
+        yield address
+
+
+@contextmanager
+def serving_app(app: ASGIApp) -> Iterator[str]:
+    """Serve any app of ours in a thread. StoreError: it did not start."""
+    listening = listen("127.0.0.1", 0)
+    server = uvicorn.Server(config(app, lifespan=False))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     try:

@@ -70,7 +70,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(guard.SignInNeeded, _sign_in)
     app.add_exception_handler(HumanalignError, _refused)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, invalid)
 
 
 def _sign_in(request: Request, error: Exception) -> Response:
@@ -95,7 +95,8 @@ def _http(request: Request, error: Exception) -> Response:
     return problem(request, error.status_code, said, error.headers)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
+def invalid(request: Request, error: Exception) -> Response:
+    """A request whose values have the wrong form: the first of them, and what is wrong with it."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or "body"

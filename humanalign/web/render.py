@@ -52,9 +52,10 @@ def _environment() -> Environment:
 def page(request: Request, template: str, status: int = 200, **context: object) -> HTMLResponse:
     """The template as a page in the viewer's language, with what layout.html needs.
 
-    Owners' pages are written in English only.
+    Owners' pages and those about runs are written in English only.
     """
-    language = "en" if template.startswith("owner/") else language_of(request)
+    english = template.startswith(("owner/", "watch/"))
+    language = "en" if english else language_of(request)
     guard.new_visit(request)
     held = {
         "_": translator(language),

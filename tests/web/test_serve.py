@@ -80,7 +80,7 @@ def test_everybody_may_reach_the_app_only_when_its_owner_has_a_password(tmp_path
     with pytest.raises(ConfigError, match="owner needs a password: set HUMANALIGN_OWNER_PASSWORD"):
         serve.label(str(tmp_path / "s.db"), host="0.0.0.0", port=0)
     begun = []
-    monkeypatch.setattr(serve, "_run", lambda *_: begun.append(True))
+    monkeypatch.setattr(serve, "serve", lambda *_, **__: begun.append(True))
     monkeypatch.setenv("HUMANALIGN_OWNER_PASSWORD", "a long enough password")
     serve.label(str(tmp_path / "s.db"), host="0.0.0.0", port=0, say=lambda _: None)
     assert begun
@@ -92,7 +92,7 @@ def test_the_password_is_the_owners_whoever_else_is_called_owner(tmp_path, monke
     people = FeedbackStore(tmp_path / "s.db").people
     people.create("Boss", "owner")
     people.create("Owner", "labeler", password="a password of my own")
-    monkeypatch.setattr(serve, "_run", lambda *_: None)
+    monkeypatch.setattr(serve, "serve", lambda *_, **__: None)
     monkeypatch.setenv("HUMANALIGN_OWNER_PASSWORD", "a long enough password")
     serve.label(str(tmp_path / "s.db"), port=0, say=lambda _: None)
     assert people.sign_in("Boss", "a long enough password").role == "owner"

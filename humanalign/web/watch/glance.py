@@ -1,0 +1,211 @@
+"""One run at a glance: whether it works, how far it is, its key number, its alerts.
+
+A run's process is not asked, it may be on another machine: a run works as long as it writes. One
+that wrote nothing for long is `silent`, and after ten times as long `stopped`.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import yaml
+
+from humanalign.evaluate.report.charts import number
+from humanalign.evaluate.report.results import is_number, known, rows_of, with_interval, within
+from humanalign.run import flatten
+from humanalign.web.watch.folder import Place, Record, changed, read_record, text
+from humanalign.web.watch.lines import last_rows
+
+WRITTEN = ("metrics.jsonl", "rollouts.jsonl", "samples.jsonl", "alerts.jsonl", "run.json")
+# Silence that says something, in seconds: at the least, and for a stage that logs no steps.
+SILENT, SILENT_WITHOUT_STEPS = 60.0, 600.0
+SILENT_STEPS = 5.0  # or so many of the run's own steps
+STOPPED = 10.0  # times as long
+RECENT = 50
+LEVELS = ("notice", "warning", "danger")
+CONFIG_LIMIT = 256 << 10
+# What a stage is judged by while it works: the first of these that its rows have.
+KEY_METRICS: dict[str, tuple[str, ...]] = {
+    "align": ("align/reward", "align/accuracy", "align/loss"),
+    "reward": ("reward/eval_accuracy", "reward/accuracy", "reward/loss"),
+    "sft": ("sft/loss",),
+}
+# And once it is finished: where in the summary it stands, and what it is called.
+KEY_RESULTS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "align": ((("reward_after",), "reward"),),
+    "reward": ((("accuracy",), "accuracy"), (("auroc",), "AUROC")),
+    "prefer": ((("pairs",), "pairs"),),
+    "collect": ((("completions",), "completions"),),
+    "evaluate": (
+        (("toxicity", "relative_reduction"), "less toxicity"),
+        (("toxicity", "difference"), "toxicity"),
+        (("scorers", "reward", "difference"), "reward"),
+        (("prompts",), "prompts"),
+    ),
+    "redteam": ((("attack_success", "after"), "attacks that succeed"),),
+}
+
+
+@dataclass(frozen=True)
+class Recent:
+    """What the last rows of metrics.jsonl say; `last` is the newest row."""
+
+    last: Mapping
+    seconds: float | None  # a step, the median of the last ones
+    split: dict[str, float]  # name -> mean seconds a step
+
+
+class Glances:
+    """What was told of each run, until its files change."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[object, dict]] = {}
+
+    def told(self, place: Place) -> dict:
+        """The run as the overview shows it."""
+        state = tuple(changed(place, name) for name in (*WRITTEN, "config.yaml"))
+        held = self._held.get(place.id)
+        if held is None or held[0] != state:
+            held = self._held[place.id] = (state, _steady(place, state))
+        return held[1] | _now(held[1])
+
+    def keep_only(self, ids: Mapping[str, object]) -> None:
+        """Forget the runs that are gone."""
+        for id in [id for id in self._held if id not in ids]:
+            self._held.pop(id, None)
+
+
+def _steady(place: Place, state: tuple) -> dict:
+    """All that changes only when a file does."""
+    record = read_record(place)
+    recent = recent_of(place)
+    config, _ = settings_of(place)
+    step, steps = recent.last.get("step"), planned_steps(record, config)
+    written = max((found[2] for found in state[: len(WRITTEN)] if found), default=0) / 1e9
+    done = record.finished
+    return {
+        "id": place.id,
+        "name": place.name,
+        "group": place.group,
+        "stage": record.stage,
+        "damage": record.damage,
+        "finished": done,
+        "started": str(record.tree.get("started", ""))[:40],
+        "worked": _number_or_none(record.tree.get("seconds")),
+        "seed": _number_or_none(record.tree.get("seed")),
+        "step": step if is_number(step) else None,
+        "steps": steps,
+        "left": _left(step, steps, recent.seconds) if not done else None,
+        "pace": recent.seconds,
+        "key": key_number(record, recent.last),
+        "alerts": alert_counts(place),
+        "written": written,
+    }
+
+
+def _now(told: Mapping) -> dict:
+    """What changes by the clock alone: the status, and for how long nothing was written."""
+    age = max(0.0, time.time() - told["written"])
+    if told["damage"]:
+        return {"status": "damaged", "age": age}
+    if told["finished"]:
+        return {"status": "finished", "age": age}
+    patience = SILENT_WITHOUT_STEPS
+    if told["step"] is not None:
+        patience = max(SILENT, SILENT_STEPS * (told["pace"] or 0.0))
+    if age < patience:
+        return {"status": "running", "age": age}
+    return {"status": "silent" if age < STOPPED * patience else "stopped", "age": age}
+
+
+def recent_of(place: Place) -> Recent:
+    """The last rows of the run's metrics, and where the time of a step goes."""
+    rows = [row for row in last_rows(place, "metrics.jsonl", RECENT).rows if "step" in row]
+    clocks: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name.startswith("time/") and is_number(value):
+                clocks.setdefault(name.removeprefix("time/"), []).append(value)
+    whole = clocks.pop("step", [])
+    return Recent(
+        last=rows[-1] if rows else {},
+        seconds=statistics.median(whole) if whole else None,
+        split={name: statistics.fmean(values) for name, values in clocks.items()}
+        | ({"step": statistics.fmean(whole)} if whole else {}),
+    )
+
+
+def planned_steps(record: Record, config: Mapping) -> int | None:
+    """How many steps the run was asked for, where its settings say so."""
+    found = config.get("steps")
+    if config.get("method") not in ("ppo", "rloo", "grpo") or not is_number(found):
+        return None
+    done = within(record.tree, "summary").get("steps")
+    return int(done if record.finished and is_number(done) else found)
+
+
+def _left(step: object, steps: int | None, seconds: float | None) -> float | None:
+    if not is_number(step) or steps is None or seconds is None:
+        return None
+    return max(0.0, steps - step) * seconds
+
+
+def key_number(record: Record, last: Mapping) -> dict | None:
+    """{label, value} of the number by which this stage is judged, with its interval if any."""
+    if record.finished:
+        for path, label in KEY_RESULTS.get(record.stage, ()):
+            found = within(record.summary, *path[:-1]).get(path[-1])
+            if known(found) or is_number(found):
+                return {"label": label, "value": with_interval(found)}
+    for name in KEY_METRICS.get(record.stage, ()):
+        if is_number(last.get(name)):
+            label = name.partition("/")[2].replace("_", " ")
+            return {"label": label, "value": number(last[name])}
+    return None
+
+
+def alert_counts(place: Place) -> dict[str, int]:
+    """How many alerts of each level."""
+    counts: dict[str, int] = dict.fromkeys(LEVELS, 0)
+    for row in rows_of(last_rows(place, "alerts.jsonl", 1000).rows):
+        level = row.get("level")
+        counts[level if level in LEVELS else "notice"] += 1
+    return counts
+
+
+def settings_of(place: Place) -> tuple[dict[str, object], str]:
+    """config.yaml in dotted keys, and a sentence where it cannot be read."""
+    try:
+        content = text(place, "config.yaml", CONFIG_LIMIT)
+        tree = yaml.load(content, _Plain) if content else {}
+        if not isinstance(tree, dict):
+            return {}, "config.yaml holds no settings."
+        return {str(key): value for key, value in flatten(tree).items()}, ""
+    except (ValueError, yaml.YAMLError, RecursionError):
+        return {}, "config.yaml is damaged and cannot be shown."
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML without aliases: a few hundred bytes of them can stand for gigabytes."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias, which no run writes")
+        return super().compose_node(parent, index)
+
+
+def started_at(told: Mapping) -> float:
+    """When the run was begun, in seconds since 1970; 0 where its record does not say."""
+    try:
+        found = datetime.fromisoformat(told["started"])
+        return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
+def _number_or_none(value: object) -> float | None:
+    return value if is_number(value) else None
