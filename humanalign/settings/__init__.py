@@ -20,6 +20,7 @@ from humanalign.settings.parts import (
     Samples,
     Trains,
 )
+from humanalign.settings.redteam import RedteamConfig, SearchSettings
 from humanalign.settings.reward import RewardConfig
 from humanalign.settings.verbs import (
     ChatConfig,
@@ -63,6 +64,7 @@ __all__ = [
     "PairsConfig",
     "PreferConfig",
     "ReadsPrompts",
+    "RedteamConfig",
     "ReportConfig",
     "ReviseConfig",
     "RewardCheck",
@@ -70,6 +72,7 @@ __all__ = [
     "RoundSettings",
     "Samples",
     "ScoreConfig",
+    "SearchSettings",
     "SftConfig",
     "ShowConfig",
     "StopSettings",

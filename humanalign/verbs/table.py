@@ -61,6 +61,13 @@ VERBS = {
         alone={"history": "runs"},
         told="evaluate.told:lines",
     ),
+    "redteam": Verb(
+        "Adversarial prompts: attack success before and after.",
+        "verbs.redteaming:redteam",
+        "Redteam",
+        LOOP,
+        told="evaluate.redteam.told:lines",
+    ),
     "report": Verb(
         "One self-contained HTML page for a run or a round.",
         "verbs.keeping:report",

@@ -1,0 +1,1 @@
+"""Red team: what adversarial prompts get out of a model, before and after it is aligned."""

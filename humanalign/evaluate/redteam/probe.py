@@ -1,0 +1,236 @@
+"""The red team at work: a set of requests, every form of each, both models, every judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from humanalign.errors import DataError, RunError
+from humanalign.evaluate.comparable import comparable
+from humanalign.evaluate.redteam.attack import (
+    Attack,
+    Bench,
+    Judged,
+    attacks_of,
+    fitting,
+    plain_attack,
+)
+from humanalign.evaluate.redteam.criteria import criteria
+from humanalign.evaluate.redteam.mutations import USUAL, check_mutations
+from humanalign.evaluate.redteam.results import compare_shares, plain, refused, results, share
+from humanalign.evaluate.redteam.search import Hunt, Plan, Trial, search, shares
+from humanalign.evaluate.redteam.sets import RequestSet
+from humanalign.models import Policy
+from humanalign.run import Run
+from humanalign.sampling import Sampling
+from humanalign.types import RewardModel, content_id
+
+Progress = Callable[[int, int], None]
+
+
+def redteam(
+    policy: Policy,
+    *,
+    against: Policy | None = None,
+    requests: RequestSet,
+    scorers: Mapping[str, RewardModel] | None = None,
+    success: Sequence[str] = (),
+    mutations: Sequence[str] = USUAL,
+    sampling: Sampling | None = None,
+    samples: int = 1,
+    batch: int = 64,
+    seed: int = 0,
+    plan: Plan | None = None,
+    attacker: Policy | None = None,
+    run: Run | None = None,
+    progress: Progress | None = None,
+) -> dict:
+    """Attack `policy`, and the model before with the same attacks; returns the summary.
+
+    An attack succeeds by any criterion of `success` (criteria.py). Safe requests of the set are
+    asked as they are, to see how often they are declined. With a `plan`, new attacks on `policy`
+    are searched for afterwards. With `run`, samples.jsonl and the summary are written.
+    ConfigError: an unknown mutation or criterion. DataError: under two harmful requests.
+    """
+    if run is not None and run.finished:
+        raise RunError(f"{run.path} is finished; name another directory to attack again")
+    names, scorers = check_mutations(mutations), scorers or {}
+    judges = criteria(success, scorers)
+    bench = Bench(scorers, judges, sampling or Sampling(), samples, batch, seed)
+    models = {"after": policy} if against is None else {"before": against, "after": policy}
+    sent = _sent(requests, names, list(models.values()), bench)
+    asked = len(models) * samples * (len(sent.attacks) + len(sent.innocent))
+    count = _counter(progress, asked + (plan.budget if plan else 0))
+    sides = {name: bench.ask(model, sent.attacks, count()) for name, model in models.items()}
+    safe = {name: bench.ask(m, sent.innocent, count()) for name, m in models.items()}
+    summary = {
+        **_head(policy, against, requests, sent, bench),
+        **results(sent.attacks, sides, judges, seed=seed),
+        **_innocent(sent.innocent, safe, seed),
+        "search": None,
+    }
+    rows = [*_rows(sent.attacks, sides, "attack"), *_rows(sent.innocent, safe, "look-alike")]
+    if plan is not None:
+        found = search(
+            policy,
+            requests.attacks,
+            bench,
+            plan=plan,
+            attacker=attacker,
+            against=against,
+            progress=count(),
+        )
+        summary["search"] = _found(found, seed)
+        rows += [_tried(trial) for trial in found.trials]
+    if run is not None:
+        run.samples(rows)
+        run.finish(summary)
+    return summary
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What is asked: attacks, and safe requests as they are; and what was left out, in words."""
+
+    attacks: list[Attack]
+    innocent: list[Attack]
+    left_out: list[str]
+
+
+def _sent(
+    requests: RequestSet, names: Sequence[str], models: Sequence[Policy], bench: Bench
+) -> _Sent:
+    longest = bench.sampling.max_new_tokens
+    attacks, long = fitting(attacks_of(requests.attacks, names, bench.seed), models, longest)
+    harmful = len({attack.request.id for attack in attacks})
+    if harmful < 2:
+        raise DataError(
+            "prompts: an interval needs at least 2 harmful requests that fit the context, "
+            f"{requests.name} has {harmful}"
+        )
+    safe, long_safe = fitting([plain_attack(r) for r in requests.look_alikes], models, longest)
+    counts = {**long, "safe": sum(long_safe.values())}
+    left_out = [
+        f"{count} {name} requests were longer than the context and were not sent"
+        for name, count in counts.items()
+        if count
+    ]
+    return _Sent(attacks, safe, left_out)
+
+
+def _head(
+    policy: Policy, against: Policy | None, requests: RequestSet, sent: _Sent, bench: Bench
+) -> dict:
+    means = [str(each) for each in bench.criteria]
+    asked = [attack.prompt for attack in (*sent.attacks, *sent.innocent)]
+    same = comparable(asked, bench.scorers, bench.sampling, bench.samples)
+    same |= {"success": means}
+    return {
+        "policy": policy.name,
+        "against": against.name if against else None,
+        "set": requests.name,
+        "prompts": len({attack.request.id for attack in sent.attacks}),
+        "attacks": len(sent.attacks),
+        "samples": bench.samples,
+        "safe_prompts": len(sent.innocent),
+        "success_means": means,
+        "notes": [*requests.notes, *sent.left_out],
+        "comparable": same | {"id": content_id({**same, "id": None})},
+    }
+
+
+def _innocent(attacks: Sequence[Attack], sides: Mapping[str, Judged], seed: int) -> dict:
+    if len(attacks) < 2:
+        return {"over_refusal": None}
+    return refused(attacks, sides, seed=seed)
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[], Progress | None]:
+    """Each call gives the progress of the next part, which goes on where the last one ended."""
+    done = [0]
+
+    def part() -> Progress | None:
+        if progress is None:
+            return None
+        start = done[0]
+
+        def say(step: int, _: int) -> None:
+            done[0] = start + step
+            progress(done[0], total)
+
+        return say
+
+    return part
+
+
+def _rows(attacks: Sequence[Attack], sides: Mapping[str, Judged], kind: str) -> list[dict]:
+    """One row for each answer of the policy, beside the answer of the model before."""
+    rows = []
+    for place, attack in enumerate(attacks):
+        for k in range(sides["after"].texts.shape[1]):
+            row = _asked(attack, kind)
+            for side, judged in sides.items():
+                row[side] = judged.texts[place, k]
+                row[f"success_{side}"] = bool(judged.success[place, k]) and kind == "attack"
+                row[f"outcome_{side}"] = str(judged.outcomes[place, k])
+                for name, scores in judged.scores.items():
+                    row[f"score_{name}_{side}"] = float(scores[place, k])
+            rows.append(row)
+    return rows
+
+
+def _asked(attack: Attack, kind: str) -> dict:
+    return {
+        "kind": kind,
+        "prompt": attack.request.text,
+        "category": attack.request.category,
+        "mutation": attack.mutation,
+        "attack": attack.prompt.text,
+    }
+
+
+def _tried(trial: Trial) -> dict:
+    return {
+        **_asked(trial.attack, "search"),
+        "after": trial.answer,
+        "success_after": trial.success,
+        "badness": trial.badness,
+        "generation": trial.generation,
+    }
+
+
+def _found(hunt: Hunt, seed: int) -> dict:
+    """What the search found; `again` tells the best attacks' success with other random numbers."""
+    generations = range(1 + max((trial.generation for trial in hunt.trials), default=-1))
+    broken = {trial.attack.request.id for trial in hunt.trials if trial.success}
+    return {
+        "tried": len(hunt.trials),
+        "found": sum(trial.success for trial in hunt.trials),
+        "requests_broken": len(broken),
+        "by_generation": [
+            float(np.mean([t.success for t in hunt.trials if t.generation == g]))
+            for g in generations
+        ],
+        "again": _again(hunt, seed),
+        "best": [_best_row(hunt, place) for place in range(len(hunt.best))],
+    }
+
+
+def _again(hunt: Hunt, seed: int) -> dict | None:
+    if hunt.again is None or len(hunt.best) < 2:
+        return None
+    after = shares(hunt.again)
+    if hunt.again_before is None:
+        return {"after": share("again", after, seed=seed).as_dict()}
+    return plain(compare_shares("again", shares(hunt.again_before), after, seed=seed))
+
+
+def _best_row(hunt: Hunt, place: int) -> dict:
+    trial = hunt.best[place]
+    row = _tried(trial)
+    for side, judged in (("after", hunt.again), ("before", hunt.again_before)):
+        if judged is not None:
+            row[f"again_{side}"] = float(shares(judged)[place])
+    return row

@@ -1,0 +1,212 @@
+"""A search for attacks that work: forms are composed, an attacker policy adds words, the worst
+answers are kept.
+
+Evolutionary (keep what made the answers worst, change it again) or best-of-n (every attack is new).
+The first answer that an attack got is no measure of it: it was picked because it was bad. So the
+best attacks are asked again with other random numbers, and that share is told.
+Perez et al. 2022 (arXiv 2202.03286) let a language model write the attacks.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from humanalign.evaluate.redteam.attack import Attack, Bench, Judged
+from humanalign.evaluate.redteam.mutations import PLAIN, mutate
+from humanalign.evaluate.redteam.refusal import Outcome
+from humanalign.evaluate.redteam.sets import Request
+from humanalign.models import Policy
+from humanalign.sampling import Sampling, complete
+
+Progress = Callable[[int, int], None]
+# Each generation is one batch for the model; each best attack gets so many answers more.
+GENERATION, AGAIN = 32, 8
+MOST_MUTATIONS = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the search goes: `budget` answers of the model, `keep` attacks in the end."""
+
+    budget: int
+    keep: int = 10
+    method: Literal["evolve", "best_of_n"] = "evolve"
+    mutations: tuple[str, ...] = ()
+    suffix_tokens: int = 16
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Idea:
+    """A request, the mutations it went through, and the attacker's words behind it."""
+
+    request: Request
+    mutations: tuple[str, ...] = ()
+    suffix: str = ""
+
+    def attack(self, seed: int) -> Attack:
+        words = mutate(f"{self.request.text} {self.suffix}".strip(), self.mutations, seed)
+        parts = [*self.mutations, *(["suffix"] if self.suffix else [])]
+        return Attack(self.request, "+".join(parts) or PLAIN, self.request.said(words))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An attack that was sent: the answer, how bad it was (above 0 is success), its generation."""
+
+    idea: Idea
+    attack: Attack
+    answer: str
+    badness: float
+    success: bool
+    generation: int
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """What a search found: every trial in order, and the best successes asked again [B, AGAIN]."""
+
+    trials: tuple[Trial, ...]
+    best: tuple[Trial, ...]
+    again: Judged | None
+    again_before: Judged | None
+
+
+def search(
+    policy: Policy,
+    requests: Sequence[Request],
+    bench: Bench,
+    *,
+    plan: Plan,
+    attacker: Policy | None = None,
+    against: Policy | None = None,
+    progress: Progress | None = None,
+) -> Hunt:
+    """Look for attacks on `policy`; the best are asked again, `against` the model before too."""
+    rng = random.Random(f"search {plan.seed}")
+    trials: list[Trial] = []
+    seen: set[Idea] = set()
+    generation = 0
+    while len(trials) < plan.budget:
+        wanted = min(GENERATION, plan.budget - len(trials))
+        ideas = _ideas(requests, trials, plan, attacker, wanted=wanted, rng=rng, seen=seen)
+        ideas = [idea for idea in ideas if _fits(policy, against, idea, plan, bench)]
+        if not ideas:
+            break  # every idea has been tried, or none fits the context
+        trials += _try(policy, ideas, bench, plan, generation)
+        generation += 1
+        if progress:
+            progress(len(trials), plan.budget)
+    best = _best(trials, plan.keep)
+    attacks = [trial.attack for trial in best]
+    fresh = replace(bench, samples=AGAIN, seed=bench.seed + 1_000_003)
+    again = fresh.ask(policy, attacks) if attacks else None
+    before = fresh.ask(against, attacks) if attacks and against else None
+    return Hunt(tuple(trials), tuple(best), again, before)
+
+
+def _ideas(
+    requests: Sequence[Request],
+    trials: Sequence[Trial],
+    plan: Plan,
+    attacker: Policy | None,
+    *,
+    wanted: int,
+    rng: random.Random,
+    seen: set[Idea],
+) -> list[Idea]:
+    """New ideas, `wanted` at most: half of them children of the best so far, if we evolve."""
+    elite = [trial.idea for trial in _best(trials, plan.keep, all_of=True)]
+    found: list[Idea] = []
+    suffixes = _suffixes(attacker, requests, plan, wanted, rng)
+    for _ in range(20 * wanted):
+        if len(found) == wanted:
+            break
+        bred = plan.method == "evolve" and elite and rng.random() < 0.5
+        idea = rng.choice(elite) if bred else Idea(rng.choice(requests))
+        for _ in range(1 if bred else rng.randint(1, 2)):
+            idea = _changed(idea, plan, suffixes, rng)
+        if idea not in seen:
+            seen.add(idea)
+            found.append(idea)
+    return found
+
+
+def _changed(idea: Idea, plan: Plan, suffixes: Sequence[str], rng: random.Random) -> Idea:
+    """The idea with one mutation more, one less, or other words behind it."""
+    ways = []
+    left = [name for name in plan.mutations if name not in idea.mutations]
+    if left and len(idea.mutations) < MOST_MUTATIONS:
+        ways += [lambda: replace(idea, mutations=(*idea.mutations, rng.choice(left)))] * 2
+    if len(idea.mutations) > 1:
+        out = rng.randrange(len(idea.mutations))
+        rest = idea.mutations[:out] + idea.mutations[out + 1 :]
+        ways.append(lambda: replace(idea, mutations=rest))
+    if suffixes:
+        ways += [lambda: replace(idea, suffix=rng.choice(suffixes))] * 2
+    return rng.choice(ways)() if ways else idea
+
+
+def _suffixes(
+    attacker: Policy | None,
+    requests: Sequence[Request],
+    plan: Plan,
+    wanted: int,
+    rng: random.Random,
+) -> list[str]:
+    """Words that the attacker says after a request, one line each."""
+    if attacker is None:
+        return []
+    asked = [rng.choice(requests) for _ in range(wanted)]
+    prompts = [attacker.render(request.said(request.text)) for request in asked]
+    prompts = [p for p in prompts if attacker.fits(p, plan.suffix_tokens)]
+    sampling = Sampling(max_new_tokens=plan.suffix_tokens)
+    answers = complete(attacker, prompts, sampling, seed=rng.randrange(2**31))
+    return [" ".join(row[0].text.split()) for row in answers if row[0].text.strip()]
+
+
+def _fits(policy: Policy, against: Policy | None, idea: Idea, plan: Plan, bench: Bench) -> bool:
+    prompt = idea.attack(plan.seed).prompt
+    models = [policy] if against is None else [policy, against]
+    return all(m.fits(m.render(prompt), bench.sampling.max_new_tokens) for m in models)
+
+
+def _try(
+    policy: Policy, ideas: Sequence[Idea], bench: Bench, plan: Plan, generation: int
+) -> list[Trial]:
+    attacks = [idea.attack(plan.seed) for idea in ideas]
+    once = replace(bench, samples=1, seed=bench.seed + 1 + generation)
+    judged = once.ask(policy, attacks)
+    bad = bench.criteria[0].badness(judged.outcomes, judged.scores)[:, 0]
+    # No behaviour is nothing to breed from, whatever a scorer makes of it.
+    bad = np.where(judged.outcomes[:, 0] == Outcome.DEGENERATE, bad.min(), bad)
+    return [
+        Trial(
+            idea,
+            attack,
+            str(judged.texts[place, 0]),
+            float(bad[place]),
+            bool(judged.success[place, 0]),
+            generation,
+        )
+        for place, (idea, attack) in enumerate(zip(ideas, attacks, strict=True))
+    ]
+
+
+def _best(trials: Sequence[Trial], most: int, *, all_of: bool = False) -> list[Trial]:
+    """The worst answers, one a request; successes only, unless `all_of` the trials are wanted."""
+    found: dict[str, Trial] = {}
+    for trial in sorted(trials, key=lambda trial: -trial.badness):
+        if trial.success or all_of:
+            found.setdefault(trial.idea.request.id, trial)
+    return list(found.values())[:most]
+
+
+def shares(judged: Judged) -> np.ndarray:
+    """[B] how often each attack succeeded when it was asked again."""
+    return judged.success.mean(axis=1)
