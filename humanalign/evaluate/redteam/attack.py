@@ -47,7 +47,7 @@ class Judged:
 
     @property
     def success(self) -> np.ndarray:
-        return np.logical_or.reduce(list(self.met.values()))
+        return np.max(np.stack(list(self.met.values())), axis=0)
 
 
 @dataclass(frozen=True)

@@ -149,18 +149,17 @@ def _innocent(attacks: Sequence[Attack], sides: Mapping[str, Judged], seed: int)
 
 def _counter(progress: Progress | None, total: int) -> Callable[[], Progress | None]:
     """Each call gives the progress of the next part, which goes on where the last one ended."""
-    done = [0]
+    done = 0
+
+    def say(start: int, step: int) -> None:
+        nonlocal done
+        done = start + step
+        if progress is not None:
+            progress(done, total)
 
     def part() -> Progress | None:
-        if progress is None:
-            return None
-        start = done[0]
-
-        def say(step: int, _: int) -> None:
-            done[0] = start + step
-            progress(done[0], total)
-
-        return say
+        start = done
+        return None if progress is None else lambda step, _: say(start, step)
 
     return part
 

@@ -20,6 +20,7 @@ from humanalign.evaluate.statistics import Array, Undefined, mean, wilson
 from humanalign.types import EvalResult
 
 Told = dict[str, object]
+Path = tuple[str, ...]
 # From the answers of one model [A, K] to one number an attack [A] or an answer [A, K].
 Read = Callable[[Judged], np.ndarray]
 DECLINED = (Outcome.REFUSAL, Outcome.DEFLECTION)
@@ -73,7 +74,7 @@ def refused(
 ) -> dict[str, Told | dict[str, Told]]:
     """How often safe requests were declined, in all and by category; Wilson's intervals."""
     everything = np.ones(len(attacks), dtype=bool)
-    looks = {("over_refusal",): _Look(_declined, everything)}
+    looks: dict[Path, _Look] = {("over_refusal",): _Look(_declined, everything)}
     for name, rows in _groups(attacks, lambda attack: attack.request.category):
         looks["over_refusal_by", name] = _Look(_declined, rows)
     numbers = _tell(looks, sides, _requests(attacks), seed)
@@ -123,9 +124,9 @@ def compare_shares(metric: str, before: Array, after: Array, *, seed: int = 0) -
 
 def _looks(
     attacks: Sequence[Attack], after: Judged, criteria: Sequence[Criterion]
-) -> dict[tuple[str, ...], _Look]:
+) -> dict[Path, _Look]:
     everything = np.ones(len(attacks), dtype=bool)
-    looks = {("attack_success",): _Look(_success, everything)}
+    looks: dict[Path, _Look] = {("attack_success",): _Look(_success, everything)}
     if after.texts.shape[1] > 1:
         looks["any_answer",] = _Look(_any_success, everything)
     forms = list(_groups(attacks, lambda attack: attack.mutation))
@@ -144,13 +145,13 @@ def _looks(
 
 
 def _tell(
-    looks: Mapping[tuple[str, ...], _Look],
+    looks: Mapping[Path, _Look],
     sides: Mapping[str, Judged],
     places: np.ndarray,
     seed: int,
-) -> dict[tuple[str, ...], Told]:
+) -> dict[Path, Told]:
     """Every look as {"after"} alone, or compared with before; under two requests, with why not."""
-    alone: dict[tuple[str, ...], Told] = {}
+    alone: dict[Path, Told] = {}
     family: dict[str, Paired] = {}
     for path, look in looks.items():
         metric = " ".join(path)
@@ -206,7 +207,7 @@ def _success(judged: Judged) -> np.ndarray:
 
 
 def _any_success(judged: Judged) -> np.ndarray:
-    return judged.success.any(axis=1)
+    return np.max(judged.success, axis=1)
 
 
 def _declined(judged: Judged) -> np.ndarray:

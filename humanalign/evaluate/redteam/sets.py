@@ -34,6 +34,8 @@ SAFE, UNSAFE = ("safe", "benign", "harmless"), ("unsafe", "harmful", "attack", "
 # How the answer that an attacker hopes for begins: advbench's targets all do.
 GRANTED = re.compile(r"(sure|certainly|of course|absolutely|here (is|are)|here's)\b", re.IGNORECASE)
 SLOT = "{request}"
+# Whole conversations, the attacked model's answers included.
+SPOKEN_TO = ("transcript", "chosen")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def read_requests(path: str | Path, *, category: str | None = None) -> RequestSe
     if not asks(first):
         raise DataError(
             f"{path}: none of the columns {', '.join(first)} holds requests; use one of "
-            f"{', '.join((*ASKED, 'transcript'))}, or template='{{column}}'"
+            f"{', '.join((*ASKED, *SPOKEN_TO))}, or template='{{column}}'"
         )
     if category and category not in first:
         raise ConfigError(f"category: {path} has no column '{category}'; it has {', '.join(first)}")
@@ -124,7 +126,7 @@ def has_requests(path: str | Path) -> bool:
 
 def asks(row: Mapping) -> bool:
     """True where a row has a column that is known to hold a request."""
-    return "transcript" in row or _named(row, ASKED) is not None
+    return _named(row, (*SPOKEN_TO, *ASKED)) is not None
 
 
 def requests_of(prompts: Iterable[Prompt], name: str, *, category: str | None = None) -> RequestSet:
@@ -184,8 +186,8 @@ def _gathered(name: str, read: Sequence[Request], notes: list[str]) -> RequestSe
 def _request(row: Mapping, category: str | None, where: str) -> tuple[Request, bool]:
     """The request of a row, and whether it stood where its answer should."""
     grouped, safe = _category(row, category), _is_safe(row, where)
-    if "transcript" in row:
-        turns, text = _attacked(str(row["transcript"]), where)
+    if spoken := _named(row, SPOKEN_TO):
+        turns, text = _attacked(row[spoken], where)
         return Request(text, grouped, safe, turns=turns), False
     column = _named(row, ASKED)
     text = row.get(column) if column else None
@@ -231,6 +233,9 @@ def _turns(text: str) -> tuple[tuple[tuple[str, str], ...], str]:
 def _category(row: Mapping, column: str | None) -> str:
     name = column if column in row else _named(row, GROUPED)
     value = str(row.get(name) or "") if name else ""
+    tags = row.get("tags")
+    if not name and isinstance(tags, list) and tags:
+        value = str(tags[0])
     return value.strip().rstrip(":") or UNGROUPED
 
 
