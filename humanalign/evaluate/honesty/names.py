@@ -10,19 +10,19 @@ from __future__ import annotations
 import re
 
 from humanalign.evaluate.honesty.numbers import DAYS, MONTHS, ORDINALS, SCALES, SMALL
-from humanalign.evaluate.honesty.reading import Reading, Word
+from humanalign.evaluate.honesty.reading import Reading, Word, listed, stem
 
-TITLES = frozenset(
+TITLES = listed(
     "mr mrs ms miss dr doctor prof professor sir madam lord lady president captain king queen "
-    "prince princess uncle aunt officer judge saint st mt mount dear".split()
+    "prince princess uncle aunt officer judge saint st mt mount dear"
 )
 # Written with a capital, or in capitals, without naming anybody.
-NO_NAMES = frozenset(
+NO_NAMES = listed(
     "i i'm i'll i've i'd ok okay tv am pm ad bc id pc cd dvd ceo faq asap diy etc n b a the an and "
-    "or of to in on at for with by from as but if when while because although".split()
+    "or of to in on at for with by from as but if when while because although"
 )
 # What ordinary English sentences start with.
-OPENERS = frozenset(
+OPENERS = listed(
     "he she it they we you who what which that this these those there here his her its their our "
     "your my one both all some many most each every either neither another other others everyone "
     "everybody someone somebody nobody anyone people no not nothing none however therefore thus "
@@ -30,12 +30,13 @@ OPENERS = frozenset(
     "third last lastly afterwards after before during since until once though unless whether even "
     "still yet so such too just only now today tomorrow yesterday tonight maybe perhaps yes well "
     "how why where whose let let's please thanks thank despite according regarding about among "
-    "between under over without within through like unlike apart due given".split()
+    "between under over without within through like unlike apart due given new good "
+    "great big small old young"
 )
 # What a name at the start of a sentence is followed by, besides "-s" and "-ed".
-DOES = frozenset(
+DOES = listed(
     "is was has had will would can could does did may might must should and says said thinks "
-    "thought tells told wants wanted went came got made gave took felt knew found".split()
+    "thought tells told wants wanted went came got made gave took felt knew found"
 )
 ORDINARY = re.compile(r".*(?:ly|ing|tion|sion|ment|ness|ity|ful|less|ous|ive)$")
 DEMONYM = re.compile(r"(.{4,}?)(?:nese|ese|ians?|ans?|ns?|ish|ic)$")
@@ -71,14 +72,16 @@ def supported(word: Word, source: Reading) -> bool:
     key = word.key
     if key in source.keys or all(part in source.keys for part in key.split("-")):
         return True
-    if key.rstrip("s") in source.keys or f"{key}s" in source.keys:
+    if stem(key) in source.stems or f"{key}s" in source.keys:
         return True
     return _of_a_place(key, source) or (word.text.isupper() and _initials(key, source))
 
 
 def _capital(word: Word) -> bool:
     key = word.key
-    if not word.capital or len(key) < 2 or key in NO_NAMES or "'" in key[:2]:
+    if not word.capital or len(key) < 2 or "'" in key[:2]:
+        return False
+    if {key, key.removesuffix("s")} & NO_NAMES or key in OPENERS:
         return False
     return not any(key in known or key.removesuffix("s") in known for known in COUNTED)
 
@@ -97,7 +100,7 @@ def _acts(words: tuple[Word, ...], at: int) -> bool:
     if word.key in OPENERS or ORDINARY.match(word.key) or word.key in TITLES:
         return word.key in TITLES
     following = words[at + 1] if at + 1 < len(words) else None
-    if following is None or word.key.endswith("s") and following.key in ("are", "were", "have"):
+    if following is None:
         return False
     if following.capital and following.key not in NO_NAMES:
         return True

@@ -9,29 +9,30 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from humanalign.evaluate.honesty.reading import Reading, Word
+from humanalign.evaluate.honesty.reading import Reading, Word, listed
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _ORDINALS = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
-SMALL = {w: i for i, w in enumerate(_UNITS)} | {w: 10 * i for i, w in enumerate(_TENS, start=2)}
+)
+SMALL = {w: i for i, w in enumerate(_UNITS.split())}
+SMALL |= {w: 10 * i for i, w in enumerate(_TENS.split(), start=2)}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "dozen": 12}
-ORDINALS = {w: i for i, w in enumerate(_ORDINALS, start=1)} | {"thirtieth": 30}
+ORDINALS = {w: i for i, w in enumerate(_ORDINALS.split(), start=1)} | {"thirtieth": 30}
 # Words that mean a number in a source; an answer's use of them is no claim that could be checked.
 LOOSE = {
     **{"once": 1, "twice": 2, "both": 2, "couple": 2, "pair": 2, "double": 2, "twins": 2},
     **{"triple": 3, "noon": 12, "midnight": 12, "quarter": 15, "half": 30, "fortnight": 14},
 }
-DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-MONTHS = (
+DAYS = listed("monday tuesday wednesday thursday friday saturday sunday")
+MONTHS = listed(
     "january february march april may june july august september october november december"
-).split()
+)
 # In a source 'Sept' is September; in an answer 'Sun' and 'Mar' are too often something else.
 SHORT = {name[:3]: name for name in (*DAYS, *MONTHS)} | {"sept": "september", "tues": "tuesday"}
 SHORT |= {"thur": "thursday", "thurs": "thursday", "weds": "wednesday"}
@@ -41,11 +42,12 @@ VERBS = ("may", "march")
 VAGUE = ("one", "first", "second", "zero")
 MAGNITUDE = {"k": 1000, "m": 10**6, "bn": 10**9}
 DIGITS = re.compile(
-    r"(?P<time>\d{1,2}:\d{2})|(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
+    r"(?P<time>\d{1,2}:\d{2})|(?P<number>(?:\d{1,3}(?:, ?\d{3})+(?!\d)|\d+)(?:\.\d+)?)"
     r"(?P<tail>(?:st|nd|rd|th|s|k|m|bn)\b)?",
     re.IGNORECASE,
 )
 ADJACENT = re.compile(r"[\s-]*")
+COINS = re.compile(r"\s*(?:dollars?|bucks|pounds?|euros?|yuan)\s*(?:and\s*)?")
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _in_digits(text: str) -> list[Number]:
             hour, minute = match["time"].split(":")
             found.append(Number(match.start(), match.end(), f"{int(hour)}:{minute}"))
             continue
-        value = Fraction(match["number"].replace(",", ""))
+        value = Fraction(match["number"].replace(",", "").replace(" ", ""))
         value *= MAGNITUDE.get((match["tail"] or "").lower(), 1)
         scale = re.match(r"\s+(hundred|thousand|million|billion|dozen)\b", text[match.end() :])
         end = match.end() + (scale.end() if scale else 0)
@@ -166,6 +168,8 @@ def _together(text: str, numbers: list[Number]) -> set[str]:
         joined = numbers[first].value
         for last in range(first + 1, min(first + 12, len(numbers))):
             between = text[numbers[last - 1].end : numbers[last].start]
+            if last == first + 1 and COINS.fullmatch(between) and numbers[last].value.isdigit():
+                values.add(f"{float(joined + '.' + numbers[last].value):g}")
             if not ADJACENT.fullmatch(between) or not numbers[last].value.isdigit():
                 break
             joined += numbers[last].value

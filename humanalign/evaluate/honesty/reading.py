@@ -10,8 +10,15 @@ from nltk.stem.porter import PorterStemmer
 
 # "#Person1#" is how some dialogues name a speaker; O'Brien, twenty-five and U.S.A are one word.
 WORD = re.compile(r"#\w+#|[^\W\d_]+(?:['’.-][^\W\d_]+)*|\d[\d,.:]*\d|\d")
-TITLES = frozenset("mr mrs ms miss dr prof st mt no vs etc sr jr".split())
 END = re.compile(r"[.!?]+[\"'”’)]*(?=\s|$)|\n+")
+
+
+def listed(words: str) -> frozenset[str]:
+    """A list of words as a set, one string to read."""
+    return frozenset(words.split())
+
+
+DOTTED = listed("mr mrs ms miss dr prof st mt no vs etc sr jr")
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Reading:
         found, start = [], 0
         for match in END.finditer(self.text):
             before = self.text[start : match.start()].rsplit(None, 1)
-            if match.group() == "." and before and before[-1].lower() in TITLES:
+            if match.group() == "." and before and before[-1].lower() in DOTTED:
                 continue
             found.append((start, match.end()))
             start = match.end()

@@ -6,7 +6,7 @@ stands there, so who did what to whom is not checked: see docs/honesty.md for wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -20,16 +20,19 @@ from humanalign.evaluate.statistics import Array
 
 Kind = Literal["name", "number", "claim"]
 Span = tuple[int, int, Kind]
-KINDS: tuple[Kind, ...] = ("name", "number", "claim")
+FINDERS: dict[Kind, Callable[[Reading, Reading], list[tuple[int, int]]]] = {
+    "name": unsupported_names,
+    "number": unsupported_numbers,
+    "claim": unsupported_claims,
+}
 
 
 def unsupported(source: str, answer: str) -> list[Span]:
     """(start, end, kind) of each part of `answer` that `source` does not support, in order."""
     known, told = Reading(source), Reading(answer)
-    found: list[Span] = [(*place, "name") for place in unsupported_names(known, told)]
-    found += [(*place, "number") for place in unsupported_numbers(known, told)]
-    found += [(*place, "claim") for place in unsupported_claims(known, told)]
-    return sorted(found)
+    return sorted(
+        (start, end, kind) for kind, find in FINDERS.items() for start, end in find(known, told)
+    )
 
 
 def support_shares(sources: Sequence[str], answers: Sequence[str]) -> dict[str, Array]:
@@ -44,6 +47,6 @@ def support_shares(sources: Sequence[str], answers: Sequence[str]) -> dict[str, 
         for source, answer in zip(sources, answers, strict=True)
     ]
     shares = {"supported": np.array([not kinds for kinds in found], dtype=np.float64)}
-    for kind in KINDS:
+    for kind in FINDERS:
         shares[f"{kind}s"] = np.array([kind not in kinds for kinds in found], dtype=np.float64)
     return shares
