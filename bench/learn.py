@@ -211,11 +211,11 @@ def table(runs: list[dict]) -> str:
     return "\n".join([head, *rows])
 
 
-def alone(job: list[str], threads: int) -> dict:
+def alone(job: list[str], threads: int, module: str = "bench.learn") -> dict:
     """One run in a process of its own; its result is the last line that it prints."""
     env = os.environ | {"OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "bench.learn", *job],
+        [sys.executable, "-W", "ignore", "-m", module, *job],
         env=env,
         check=True,
         capture_output=True,

@@ -31,6 +31,7 @@ _HOME = {
     "load_reward": "reward.sources",
     "sft": "align.sft",
     "Learner": "align.learner",
+    "Monitor": "evaluate.monitor.monitor",
     "report": "evaluate.report.page",
     "Round": "loop",
     "play": "loop",

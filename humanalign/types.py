@@ -17,6 +17,8 @@ from typing import Literal, Protocol, runtime_checkable
 Split = Literal["train", "validation", "test"]
 RaterKind = Literal["human", "model", "rule"]
 FinishReason = Literal["stop", "length"]
+# What an observer of training asks for: go on, stop, or stop with the best weights so far.
+Action = Literal["none", "stop", "back"]
 # One prompt in five is held out where nobody has said which.
 TEST_SHARE = 0.2
 
@@ -216,7 +218,7 @@ class Advice:
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     alerts: Sequence[Mapping[str, object]] = ()
-    action: Literal["none", "stop", "back"] = "none"
+    action: Action = "none"
     keep: Sequence[int] = ()
     chosen: int | None = None
     rollouts: Sequence[Mapping[str, object]] = ()

@@ -49,6 +49,10 @@ class Best:
         finally:
             put(self.parameters, live)
 
+    def settle(self) -> None:
+        """Let the policy be the best one from now on."""
+        put(self.parameters, self.tensors)
+
     def save(self, folder: Path) -> None:
         save_file(self.tensors, str(folder / WEIGHTS))
         about = {"step": self.step, "value": self.value, "recent": self.recent}

@@ -25,10 +25,19 @@ from humanalign.rows import columns, read_rows
 from humanalign.run import Run
 from humanalign.settings import AlignConfig
 from humanalign.trackers import require, track
-from humanalign.types import PreferencePair, Prompt, RewardModel
+from humanalign.types import Observer, PreferencePair, Prompt, RewardModel
 
 # What only an online method reads; another one would take it in silence.
-ONLINE_ONLY = ("value", "ema", "mix", "reward_check", "reward_clip", "dual_clip", "policy_kl")
+ONLINE_ONLY = (
+    "value",
+    "ema",
+    "mix",
+    "reward_check",
+    "reward_clip",
+    "dual_clip",
+    "policy_kl",
+    "monitor",
+)
 Progress = Callable[[int, int], None] | None
 
 
@@ -66,13 +75,15 @@ def align(
     method: str = "ppo",
     run: Run | str | Path | None = None,
     settings: AlignConfig | Mapping | None = None,
+    monitor: Observer | None = None,
     progress: Progress = None,
 ) -> Policy:
     """Align `policy` in place and return it.
 
     `data` are prompts (ppo, rloo, grpo, bon: with a `reward`), preference pairs (dpo and its kin)
     or (prompt, completion, score) rows (ilql). `settings` are the keys of `humanalign align`, e.g.
-    {"steps": 100, "kl": {"coef": 0.1}}. A finished run gives back what it trained.
+    {"steps": 100, "kl": {"coef": 0.1}}. A finished run gives back what it trained. A `monitor`
+    (ha.Monitor) watches ppo, rloo and grpo; the command makes one from the keys monitor.*.
     """
     config = settings_for(policy, method, settings)
     check(config)
@@ -93,7 +104,7 @@ def align(
     if config.method == "bon":
         return _best_of(policy, prompts, reward, config, run=run, progress=progress)
     mix = mix_rows(config)
-    online(policy, prompts, reward, config, run=run, mix=mix, progress=progress)
+    online(policy, prompts, reward, config, run=run, mix=mix, monitor=monitor, progress=progress)
     return policy
 
 

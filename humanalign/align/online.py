@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 from humanalign.align.best import Best
 from humanalign.align.learner import Learner
+from humanalign.align.observed import Observed
 from humanalign.align.rollout import Rollout, scores_of
 from humanalign.align.selfcheck import check_prompts, check_sign
 from humanalign.errors import RunError
@@ -27,7 +28,7 @@ from humanalign.models import Policy
 from humanalign.rows import write_rows
 from humanalign.run import Run
 from humanalign.settings import AlignConfig
-from humanalign.types import Prompt, RewardModel
+from humanalign.types import Observer, Prompt, RewardModel
 
 log = logging.getLogger("humanalign")
 Progress = Callable[[int, int], None] | None
@@ -54,16 +55,18 @@ def online(
     *,
     run: Run | None = None,
     mix: Sequence[tuple[str, str]] | None = None,
+    monitor: Observer | None = None,
     progress: Progress = None,
 ) -> dict:
     """Align `policy` in place by reinforcement learning; returns the summary numbers.
 
-    With a run: metrics and checkpoints as it goes, then policy/ and the last batch's answers.
+    With a run: metrics and checkpoints as it goes, then policy/ and the last batch's answers. A
+    `monitor` sees every step; it may end the run, and send the policy back to its best.
     RunError when a self-check at step 0 fails or the loss stops being finite; Ctrl-C and SIGTERM
     save a checkpoint first and then interrupt.
     """
     check_prompts(prompts, config)
-    return _Loop(policy, prompts, reward, config, run, mix=mix).train(progress)
+    return _Loop(policy, prompts, reward, config, run, mix=mix, monitor=monitor).train(progress)
 
 
 class _Loop:
@@ -76,11 +79,13 @@ class _Loop:
         run: Run | None,
         *,
         mix: Sequence[tuple[str, str]] | None,
+        monitor: Observer | None,
     ) -> None:
         self.policy, self.prompts, self.reward = policy, prompts, reward
         self.config, self.run = config, run
         self.learner = Learner(policy, settings=config, mix=mix)
         self.best = Best(policy) if config.checkpoint.best else None
+        self.observed = Observed(monitor, self.learner, reward, run)
         self.state = LoopState()
         self._pass: tuple[int, list[int]] = (-1, [])
 
@@ -112,6 +117,7 @@ class _Loop:
         check_sign(self.reward, self.config)
         rollout, _ = self._experience(-1)
         self.state.reward_before = float(rollout.raw.mean())
+        self.observed.see(rollout)
 
     def _experience(self, step: int) -> tuple[Rollout, dict[str, float]]:
         """Answers to the prompts of a step, scored and measured; and how long each part took."""
@@ -141,8 +147,11 @@ class _Loop:
         clock["update"] = time.monotonic() - sampled
         clock["step"] = sum(clock.values())
         self._note(metrics)
+        made = time.monotonic()
+        row = {f"align/{n}": v for n, v in metrics.items()}
+        row |= {f"monitor/{n}": v for n, v in self.observed.see(rollout, metrics).items()}
+        clock["monitor"] = time.monotonic() - made
         if self.run is not None:
-            row = {f"align/{n}": v for n, v in metrics.items()}
             self.run.log(self.step, row | {f"time/{n}": v for n, v in clock.items()})
         return rollout
 
@@ -153,7 +162,7 @@ class _Loop:
         hit = self.config.stop.reward is not None and state.reward_after >= self.config.stop.reward
         state.reached = state.reached + 1 if hit else 0
         if state.kl > k.alarm:
-            if state.alarms == 0:
+            if state.alarms == 0 and self.observed.observer is None:  # it has a rule for this
                 log.warning(
                     "step %d: the policy is %.1f nats from its reference (kl.alarm=%g) and reads "
                     "the reward rather than its task; lower lr, or set stop.kl",
@@ -173,6 +182,8 @@ class _Loop:
             return "kl"
         if stop.minutes is not None and state.seconds > 60 * stop.minutes:
             return "minutes"
+        if self.observed.action != "none":
+            return "monitor"
         return "steps" if self.step >= self.config.steps else ""
 
     def _keep(self, rollout: Rollout, *, now: bool) -> None:
@@ -188,16 +199,18 @@ class _Loop:
                 self.learner.save(folder)
                 if self.best is not None:
                     self.best.save(folder)
+                self.observed.save(folder)
                 (folder / "loop.json").write_text(json.dumps(asdict(self.state)), encoding="utf-8")
 
     def _resume(self) -> None:
         latest = self.run.latest_checkpoint() if self.run else None
         if self.run is not None:
-            self.run.rewind(latest[0] if latest else 0)
+            self.run.rewind(latest[0] if latest else -1)
         if latest:
             self.learner.load(latest[1])
             if self.best is not None:
                 self.best.load(latest[1])
+            self.observed.load(latest[1])
             saved = (latest[1] / "loop.json").read_text(encoding="utf-8")
             self.state = LoopState(**json.loads(saved))
 
@@ -227,12 +240,20 @@ class _Loop:
         }
         if self.best is not None:
             summary |= {"best_step": self.best.step, "best_objective": self.best.value}
+        summary |= self.observed.summary()
         if self.learner.average is not None:
             self.learner.average.settle()  # what the policy is from here on
+        if self.observed.action == "back":
+            self._go_back()
         if self.run is not None:
             self._save_policies(self.run.path)
             self.run.finish(summary)
         return summary
+
+    def _go_back(self) -> None:
+        """To the step that the monitor chose, else to the one with the best objective."""
+        if not self.observed.go_back() and self.best is not None:
+            self.best.settle()
 
     def _save_policies(self, path: Path) -> None:
         self.policy.save(path / "policy")

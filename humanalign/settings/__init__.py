@@ -12,6 +12,7 @@ from humanalign.settings.align import (
     ValueSettings,
 )
 from humanalign.settings.evaluate import EvaluateConfig
+from humanalign.settings.monitor import MonitorSettings
 from humanalign.settings.parts import (
     CheckpointSettings,
     Decoding,
@@ -61,6 +62,7 @@ __all__ = [
     "LoopConfig",
     "LoraSettings",
     "MixSettings",
+    "MonitorSettings",
     "PairsConfig",
     "PreferConfig",
     "ReadsPrompts",

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from humanalign.config import Settings
+from humanalign.settings.monitor import MonitorSettings
 from humanalign.settings.parts import (
     CheckpointSettings,
     Positive,
@@ -139,6 +140,7 @@ class AlignConfig(Trains, ReadsPrompts, Samples):
         default=None, description="{prompt, good, bad}: refuse a reward of the wrong sign"
     )
     mix: MixSettings = MixSettings()
+    monitor: MonitorSettings = MonitorSettings()
     objective: dict[str, str | float | bool] = Field(
         default={}, description="{name: dpo, beta: 0.2}"
     )

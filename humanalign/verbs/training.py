@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from humanalign.align.algorithms import ALGORITHMS
 from humanalign.align.methods import align as align_policy
 from humanalign.align.methods import check, check_inputs, needs
 from humanalign.align.sft import sft as fine_tune
 from humanalign.collect.prompts import PromptSet
 from humanalign.errors import ConfigError, DataError
+from humanalign.evaluate.monitor.monitor import Monitor
 from humanalign.hub import locate, require_tokenizer
-from humanalign.models import Lora
+from humanalign.models import Lora, Policy
 from humanalign.reward.fit import fit_reward
 from humanalign.reward.recipe import Recipe
+from humanalign.reward.sources import resolve
 from humanalign.rows import columns, read_rows
 from humanalign.settings import AlignConfig, RewardConfig, SftConfig
 from humanalign.verbs.inputs import (
@@ -110,9 +113,33 @@ def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mappin
     if isinstance(data, PromptSet):
         data = fitting(data, config, policy, config.max_new_tokens)
     check_inputs(config, judge)
+    monitor = monitor_of(config, policy)
     run = open_run("align", config, place, parents=[config.model, *reward_runs(config.reward)])
-    align_policy(policy, data, judge, run=run, settings=config, progress=progress)
+    align_policy(policy, data, judge, run=run, settings=config, monitor=monitor, progress=progress)
     return run.summary
+
+
+def monitor_of(config: AlignConfig, policy: Policy) -> Monitor | None:
+    """The monitor that the settings ask for; None for a method that has no use for one."""
+    m = config.monitor
+    if config.method not in ALGORITHMS or not m.on:
+        return None
+    asked = config.model_copy(update={"prompts": m.prompts, "limit": m.limit})
+    held_out = (
+        fitting(read_prompts(asked), asked, policy, config.max_new_tokens) if m.prompts else ()
+    )
+    gold = None if m.gold is None else resolve(m.gold)
+    return Monitor(
+        held_out,
+        gold,
+        every=m.every,
+        samples=m.samples,
+        action=m.action,
+        rules=m.rules,
+        rollouts=m.rollouts,
+        show=m.show,
+        kl_alarm=config.kl.alarm,
+    )
 
 
 def _data(config: AlignConfig, kind: str) -> Sequence:

@@ -54,7 +54,7 @@ def symptoms(
     return Symptoms(
         distinct2=pooled_distinct(texts),
         unfinished=None if finished is None else 1 - sum(finished) / len(finished),
-        length_correlation=None if rewards is None else _length_correlation(texts, rewards),
+        length_correlation=None if rewards is None else length_correlation(texts, rewards),
         grown=grown(texts, reference) if reference else (),
         n=len(texts),
     )
@@ -82,7 +82,8 @@ def grown(
     return tuple(sorted(rising, key=lambda g: (g.before - g.after, g.phrase))[:top])
 
 
-def _length_correlation(texts: Sequence[str], rewards: Sequence[float]) -> float | None:
+def length_correlation(texts: Sequence[str], rewards: Sequence[float]) -> float | None:
+    """Spearman's rho of words and reward; None where either is constant."""
     lengths = [len(words(text)) for text in texts]
     if np.ptp(lengths) == 0 or np.ptp(np.asarray(rewards)) == 0:
         return None

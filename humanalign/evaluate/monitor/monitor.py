@@ -1,0 +1,263 @@
+"""The monitor: watches a training run for a reward that is being gamed, and says so in time.
+
+    monitor = ha.Monitor(prompts=held_out, gold=my_gold, every=10, action="back")
+    ha.align(policy, prompts, reward, monitor=monitor, run="runs/mine")
+
+In every step it reads the batch (signs.py, phrases.py) and asks the rules (rules.py); every so
+many steps it has held-out prompts answered and scores them by the reward and by gold (looks.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import stdev
+from humanalign.errors import ConfigError, DataError, did_you_mean
+from humanalign.evaluate.monitor.book import Book
+from humanalign.evaluate.monitor.fit import fit
+from humanalign.evaluate.monitor.looks import Look, choose, fallen, look
+from humanalign.evaluate.monitor.phrases import Phrases, Spread
+from humanalign.evaluate.monitor.rules import GOLD, NAMES, PHRASES, RULES, Finding, Rule, kl_rule
+from humanalign.evaluate.monitor.showing import Row, rows_of, samples_of
+from humanalign.evaluate.monitor.signs import READ, signs
+from humanalign.settings.monitor import What
+from humanalign.types import Action, Advice, Prompt, RewardModel, Shown
+
+WHAT = ("off", "warn", "stop", "back")
+# Steps without a finding after which a rule that rang may ring again.
+QUIET = 25
+# Steps in a row that a phrase must lead in.
+PATIENCE = 3
+
+
+class Monitor:
+    """An Observer of training (types.Observer).
+
+    `prompts` are held out and answered every `every` steps, `samples` times each; `gold` scores
+    those answers by what is really wanted. `action` is what a rule of level danger does: "warn",
+    "stop", or "back" (stop, with the weights of the best step); `rules` sets it rule by rule, "off"
+    among them. ConfigError: an unknown rule or action, gold without prompts, under 2 prompts.
+    """
+
+    def __init__(
+        self,
+        prompts: Sequence[Prompt | str] = (),
+        gold: RewardModel | None = None,
+        *,
+        every: int = 10,
+        samples: int = 1,
+        action: What = "warn",
+        rules: Mapping[str, What] | None = None,
+        rollouts: int = 10,
+        show: int = 4,
+        kl_alarm: float = 15.0,
+    ) -> None:
+        self.prompts = [Prompt(p) if isinstance(p, str) else p for p in prompts]
+        self.gold, self.every, self.samples = gold, every, samples
+        self.action, self.doing = action, dict(rules or {})
+        self.rollouts, self.show = rollouts, show
+        self.rules = (kl_rule(kl_alarm), *RULES)
+        _check(self)
+        self.book, self.phrases = Book(), Phrases()
+        self.looks: list[Look] = []
+        self.leading: dict[str, int] = {}
+        self.grown: list[Spread] = []
+        self.last_true: dict[str, int] = {}
+        self.rung: dict[str, int] = {}
+
+    def see(self, shown: Shown) -> Advice:
+        """Read a step; returns its numbers, what rings, and what to do about it."""
+        texts = list(shown.completions[:READ])
+        rows = rows_of(shown.prompts[:READ], texts, shown.rewards[:READ])
+        finished = shown.finished[:READ]
+        found = signs(shown.prompts[:READ], texts, shown.rewards[:READ], finished)
+        self.book.note(shown.step, {**shown.metrics, **found})
+        self._read_phrases(shown.step, texts, found)
+        held_out = self._look(shown, found)
+        alerts, actions = [], []
+        for rule, finding in self._findings(bool(held_out)):
+            if self._rings(rule, shown.step):
+                of = (held_out, [True] * len(held_out)) if rule is GOLD else (rows, finished)
+                alerts.append(self._alert(rule, finding, shown.step, of))
+                actions.append(alerts[-1]["action"])
+        return Advice(
+            metrics=found,
+            alerts=alerts,
+            action=next((a for a in ("back", "stop") if a in actions), "none"),
+            keep=self._keep(),
+            chosen=self.chosen,
+            rollouts=self._rollouts(shown.step, rows),
+        )
+
+    @property
+    def chosen(self) -> int | None:
+        """The step with the best smoothed gold so far; None without gold."""
+        place = choose(self.looks)
+        return None if place is None else self.looks[place].step
+
+    def _keep(self) -> list[int]:
+        """The best look that is settled, and the last one, which the next may yet confirm."""
+        place = choose(self.looks, settled=True)
+        return [] if place is None else sorted({self.looks[i].step for i in (place, -1)})
+
+    def _read_phrases(self, step: int, texts: Sequence[str], found: dict[str, float]) -> None:
+        if step < 2:  # these are answers of the reference
+            self.phrases.learn(texts)
+            return
+        self.grown = self.phrases.grown(texts)
+        found["phrase"] = self.grown[0].after if self.grown else 0.0
+        now = {each.phrase for each in self.grown}
+        self.leading = {phrase: self.leading.get(phrase, 0) + 1 for phrase in now}
+
+    def _look(self, shown: Shown, found: dict[str, float]) -> list[Row]:
+        """Where it is due, a look at the held-out prompts; its numbers go into `found`."""
+        if not self.prompts or shown.step % self.every:
+            return []
+        answers = shown.ask(self.prompts, self.samples)
+        golds = None if self.gold is None else self.gold.score(answers.prompts, answers.completions)
+        if golds is not None and len(golds) != len(answers.completions):
+            raise DataError(
+                f"monitor.gold: gave {len(golds)} numbers for {len(answers.completions)} answers; "
+                "return one number per answer"
+            )
+        if not self.looks:
+            self.book.start["proxy_sd"] = [_spread(answers.rewards)]
+            self.book.start["gold_sd"] = [_spread(golds or [])]
+        self.looks.append(look(shown.step, answers, golds))
+        last, first = self.looks[-1], self.looks[0]
+        found |= {"proxy": float(last.proxy["value"]), "kl": float(last.kl["value"])}
+        if last.gold and first.gold:
+            value, low, high = (float(last.gold[k]) for k in ("value", "ci_low", "ci_high"))
+            found |= {"gold": value, "gold_low": low, "gold_high": high}
+            risen = (found["proxy"] - float(first.proxy["value"])) / self.book.start["proxy_sd"][0]
+            gold_risen = (value - float(first.gold["value"])) / self.book.start["gold_sd"][0]
+            found["gap"] = risen - gold_risen
+        self.looks = _without_old_golds(self.looks)
+        return rows_of(answers.prompts, answers.completions, answers.rewards, golds)
+
+    def _findings(self, looked: bool) -> list[tuple[Rule, Finding]]:
+        """Every rule that is not off and finds something now."""
+        found = [(rule, rule.decide(self.book)) for rule in self.rules if self._does(rule) != "off"]
+        found.append((PHRASES, self._phrase()))
+        if looked and self.gold is not None:
+            found.append((GOLD, fallen(self.looks)))
+        return [(rule, f) for rule, f in found if f is not None and self._does(rule) != "off"]
+
+    def _phrase(self) -> Finding | None:
+        """The phrase that grew most, once it has been among the grown ones for some steps."""
+        for each in self.grown:
+            if self.leading.get(each.phrase, 0) >= PATIENCE:
+                return Finding(each.after, each.before, each.before, each.phrase)
+        return None
+
+    def _does(self, rule: Rule) -> What:
+        return self.doing.get(rule.name, self.action if rule.level == "danger" else "warn")
+
+    def _rings(self, rule: Rule, step: int) -> bool:
+        """True when the finding is new: it was not there in the last QUIET steps or looks."""
+        quiet = QUIET if rule is not GOLD else max(QUIET, 2 * self.every)
+        before = self.last_true.get(rule.name)
+        self.last_true[rule.name] = step
+        if before is not None and step - before <= quiet:
+            return False
+        self.rung[rule.name] = self.rung.get(rule.name, 0) + 1
+        return True
+
+    def _alert(
+        self, rule: Rule, finding: Finding, step: int, of: tuple[list[Row], Sequence[bool]]
+    ) -> dict:
+        does = self._does(rule)
+        action: Action = does if does in ("stop", "back") else "none"
+        rows, finished = of
+        return {
+            "step": step,
+            "rule": rule.name,
+            "level": rule.level,
+            "metric": rule.metric,
+            "value": finding.value,
+            "limit": finding.limit,
+            "sentence": rule.sentence.format(**vars(finding)),
+            "action": action,
+            "chosen": self.chosen,
+            "samples": samples_of(
+                rows, finished, rule.shows, phrase=finding.words, count=self.show
+            ),
+        }
+
+    def _rollouts(self, step: int, rows: Sequence[Row]) -> list[Row]:
+        """A few answers, evenly spaced over the batch, every so many steps."""
+        if not self.rollouts or step % self.rollouts:
+            return []
+        count = min(self.show, len(rows))
+        return [{"step": step, **rows[i * len(rows) // count]} for i in range(count)]
+
+    def state(self) -> dict:
+        """All that the next step depends on, as JSON."""
+        return {
+            "start": self.book.start,
+            "recent": self.book.recent,
+            "reference": self.phrases.reference,
+            "looks": [{**each.as_row(), "golds": each.golds} for each in self.looks],
+            "leading": self.leading,
+            "grown": [each.as_dict() for each in self.grown],
+            "last_true": self.last_true,
+            "rung": self.rung,
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` gave."""
+        self.book = Book(state["start"], state["recent"])
+        self.phrases.learn(state["reference"])
+        self.looks = [Look(**{**row, "golds": tuple(row["golds"])}) for row in state["looks"]]
+        self.leading, self.last_true, self.rung = (
+            dict(state[name]) for name in ("leading", "last_true", "rung")
+        )
+        self.grown = [Spread(**row) for row in state["grown"]]
+
+    def summary(self) -> dict:
+        """How often each rule rang, every look, the choice, the phrases that grew, the fit."""
+        place = choose(self.looks)
+        return {
+            "alerts": sum(self.rung.values()),
+            "rules": dict(self.rung),
+            "chosen_step": self.chosen,
+            "gold": None if place is None else self.looks[place].gold,
+            "grown": [each.as_dict() for each in self.grown],
+            "looks": [each.as_row() for each in self.looks],
+            "fit": _fitted(self.looks),
+        }
+
+
+def _check(monitor: Monitor) -> None:
+    for name in monitor.doing:
+        if name not in NAMES:
+            hint = did_you_mean(name, NAMES) or f"; known: {', '.join(NAMES)}"
+            raise ConfigError(f"monitor.rules: unknown rule '{name}'{hint}")
+    for what in (monitor.action, *monitor.doing.values()):
+        if what not in WHAT:
+            raise ConfigError(f"monitor.action: expected {', '.join(WHAT)}, got {what!r}")
+    if monitor.gold is not None and not monitor.prompts:
+        raise ConfigError("monitor.gold: scores answers to held-out prompts; give monitor.prompts")
+    if monitor.prompts and len({p.text for p in monitor.prompts}) < 2:
+        raise ConfigError("monitor.prompts: an interval needs at least 2 different prompts")
+
+
+def _spread(values: Sequence[float]) -> float:
+    """The standard deviation, or 1 where there is none to divide by."""
+    return (stdev(values) if len(values) > 1 else 0.0) or 1.0
+
+
+def _without_old_golds(looks: list[Look]) -> list[Look]:
+    """The numbers of single prompts are needed of the best look and the last two only."""
+    place = choose(looks, settled=True)
+    return [
+        each if i == place or i >= len(looks) - 2 else Look(**each.as_row())
+        for i, each in enumerate(looks)
+    ]
+
+
+def _fitted(looks: Sequence[Look]) -> dict | None:
+    points = [(float(x.kl["value"]), float(x.gold["value"])) for x in looks if x.gold]
+    try:
+        return fit([kl for kl, _ in points], [gold for _, gold in points]).as_dict()
+    except DataError:  # too few looks, or all at the same distance
+        return None
