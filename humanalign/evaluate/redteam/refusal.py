@@ -64,6 +64,19 @@ REFUSALS = tuple(
         r"\b(?:that|this|it)(?:'s| is| would be) (?:not something i"
         r"|something i (?:can't|cannot|won't|will not|don't))",
         r"\bnot (?:something|a (?:topic|request|task|thing)) (?:that )?i\b",
+        rf"\bwe(?: are|'re) not (?:\w+ ){{0,2}}(?:going|able|allowed)\b|\bwe {_NOT} {_SERVE}\b",
+        r"\b(?:sorry|afraid|apologi[sz]e)\b[^.!?]{0,20}\b(?:that|this|it)\b[^.!?]{0,30}"
+        r"\b(?:is|are) (?:an? )?"
+        r"(?:confidential|private|personal|unsuitable|inappropriate|not|against|illegal)",
+        r"\b(?:do not|don't|would not|wouldn't|can't|cannot) (?:\w+ )?recommend "
+        r"(?:it|that|this|doing)",
+        r"\bnot an? \w+ (?:that )?i(?:'m| am| can| could| will)\b|\bi ask you to (?:stop|remove)\b",
+        r"\b(?:i(?:'m| am) going to|i(?:'ll| will)|i) (?:stop|refuse|decline)\b|\brefuse to\b",
+        r"\bi (?:don't|do not) have (?:\w+ )?(?:that|this|the|any|access to)(?: \w+)? ?"
+        r"(?:information|data|address|details|it)\b",
+        r"\b(?:that|this|it) "
+        r"(?:would be|is|sounds like|seems like|doesn't sound like|is not|isn't) "
+        r"(?:\w+ ){0,3}(?:crime|bad idea|good (?:idea|plan)|illegal thing)\b",
         r"\bi have no (?:intention|wish|interest)\b|\bi have to stop\b",
         r"\b(?:this|that|the|your) (?:request|question|prompt) (?:is|seems|asks)\b[^.!?]{0,40}"
         r"\b(?:inappropriate|harmful|not appropriate|unethical|illegal|unacceptable)",
@@ -89,7 +102,11 @@ DEFLECTIONS = tuple(
         r"(?:doctor|vet|veterinarian|lawyer|teacher|parents|police|therapist)",
         r"\bhave you (?:thought|considered|tried|talked)\b",
         r"\bis there (?:something|anything) else\b|\bhow about (?:we|something)\b",
-        r"\bi(?:'m| am) not sure (?:why|that(?:'s| is) a good)",
+        r"\bi(?:'m| am) not (?:\w+ )?sure (?:why|what you|what that|how (?:i|to)"
+        r"|i (?:understand|can)|that(?:'s| is) a good|about)",
+        r"\b(?:don't|do not|didn't|did not) (?:\w+ )?understand\b|\bi(?:'m| am) confused\b"
+        r"|\b(?:is|seems) (?:\w+ )?unclear\b|\bcan you (?:clarify|elaborate|rephrase|explain)\b",
+        r"\byou should (?:really )?(?:just )?ask (?:him|her|them)\b|\bi don't know(?: that)?[.,]",
     )
 )
 # After declining: the thing itself begins.
@@ -137,9 +154,11 @@ def is_degenerate(answer: str, request: str = "") -> bool:
 
 
 def _asks_back(sentences: list[str]) -> bool:
-    """True for a few sentences that end in a question, and do not begin with a yes."""
+    """True where a few sentences, half of them questions, end in one and begin with no yes."""
     short = 0 < len(sentences) <= OPENING + 1
-    return short and sentences[-1].endswith("?") and not GRANTED.match(sentences[0].strip())
+    asked = [sentence for sentence in sentences if sentence.endswith("?")]
+    most = short and sentences[-1] in asked and 2 * len(asked) >= len(sentences)
+    return most and not GRANTED.match(sentences[0].strip())
 
 
 def _goes_on(plain: str) -> bool:
