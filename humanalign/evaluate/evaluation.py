@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from humanalign.evaluate.measures import Row
 from humanalign.evaluate.paired import Paired
 from humanalign.evaluate.statistics import Undefined
 from humanalign.types import EvalResult
 
 Leaf = EvalResult | Undefined | float | int | str | bool | None
-Tree = Mapping[str, "Leaf | Tree"]
+Tree = Mapping[str, "Leaf | Tree | list[dict]"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,12 @@ class Evaluation:
     n: int
     results: Tree
     comparisons: tuple[Paired, ...]
-    samples: tuple[Mapping[str, str | float | bool | None], ...]
+    samples: tuple[Row, ...]
 
     def summary(self) -> dict:
         """The results as JSON: each number {value, ci_low, ci_high, n}; a None has its reason."""
         head = {"policy": self.policy, "against": self.against, "prompts": self.n}
-        return {**head, **_plain(self.results)}
+        return {**head, **plain(self.results)}
 
     def table(self) -> list[dict[str, str]]:
         """Rows ready to print: metric, before, after, difference with interval, p, verdict."""
@@ -62,20 +64,19 @@ class Evaluation:
         return "\n".join(line.rstrip() for line in [title, *lines])
 
 
+def plain(value: object) -> Any:
+    """The same as JSON has it, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value.as_dict() if isinstance(value, EvalResult | Undefined) else value
+
+
 def _cell(result: EvalResult | Undefined, sign: str = "") -> str:
     if isinstance(result, Undefined):
         return f"undefined: {result.reason}"
     return f"{result.value:{sign}.3f} [{result.ci_low:{sign}.3f}, {result.ci_high:{sign}.3f}]"
-
-
-def _plain(tree: Tree) -> dict:
-    plain: dict = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            plain[name] = _plain(value)
-        else:
-            plain[name] = value.as_dict() if isinstance(value, EvalResult | Undefined) else value
-    return plain
 
 
 def _values(tree: Tree, path: tuple[str, ...] = ()) -> list[tuple[str, EvalResult | Undefined]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
@@ -60,23 +61,61 @@ def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
 
 
 @dataclass(frozen=True)
+class Margin:
+    """How much of a metric may be lost and still count as not worse.
+
+    `loss` says which way is a loss; `relative`: `size` is a share of the mean before.
+    """
+
+    size: float
+    loss: Literal["fall", "rise", "either"] = "fall"
+    relative: bool = False
+
+
+# Stated before anybody looks; docs/evaluation.md says why these.
+MARGINS = {
+    **dict.fromkeys(ROUGE, Margin(0.02)),
+    "distinct2": Margin(0.02),
+    "length": Margin(0.1, "either", relative=True),
+    "perplexity": Margin(0.1, "rise", relative=True),
+}
+
+
+@dataclass(frozen=True)
 class NonInferiority:
     """Whether a metric is shown to be worse by less than a margin that was stated beforehand."""
 
     metric: str
-    margin: float
-    shown: bool
+    margin: Margin
+    change: EvalResult
+
+    @property
+    def shown(self) -> bool:
+        """By the 95 % interval of the change: its bad end must stay inside the margin."""
+        fell, rose = -self.change.ci_low, self.change.ci_high
+        worst = {"fall": fell, "rise": rose, "either": max(fell, rose)}[self.margin.loss]
+        return worst < self.margin.size
 
     def __str__(self) -> str:
         finding = "is" if self.shown else "is not shown to be"
-        return f"{self.metric} {finding} within {self.margin:g} of the model before"
+        return f"{self.metric} {finding} within {self.margin.size:g} of the model before"
 
 
-def non_inferior(difference: EvalResult, margin: float) -> NonInferiority:
-    """Judge by the 95 % interval of after - before: its bad end must stay inside the margin."""
-    if margin <= 0:
+def non_inferior(
+    difference: EvalResult, margin: Margin, relative_reduction: EvalResult | None = None
+) -> NonInferiority:
+    """Judge after - before, or for a relative margin after / before - 1, by `margin`.
+
+    DataError: a margin that is not above 0, or a relative one without the relative reduction.
+    """
+    if margin.size <= 0:
         raise DataError(
-            f"margin: expected a number above 0, got {margin:g}; state what loss is small"
+            f"margin: expected a number above 0, got {margin.size:g}; state what loss is small"
         )
-    worst = difference.ci_low if difference.higher_is_better else -difference.ci_high
-    return NonInferiority(difference.metric, margin, worst > -margin)
+    if not margin.relative:
+        return NonInferiority(difference.metric, margin, difference)
+    if relative_reduction is None:
+        raise DataError(f"{difference.metric}: a relative margin needs the relative reduction")
+    found = relative_reduction
+    change = EvalResult(found.metric, -found.value, -found.ci_high, -found.ci_low, found.n)
+    return NonInferiority(difference.metric, margin, change)

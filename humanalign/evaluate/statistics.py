@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +20,11 @@ from humanalign.errors import DataError
 from humanalign.types import EvalResult
 
 Array = NDArray[np.float64]
+Bytes = NDArray[np.int8]
+Draw = Callable[[np.random.Generator, int, int], Bytes]
 RESAMPLES = 10_000
-# Resampled indices held at once: 32 MB of int64.
-CHUNK = 4_000_000
+# Resampled indices held at once: 8 MB of int64. Draws that are kept: 20 MB of bytes.
+CHUNK, KEPT = 1_000_000, 20_000_000
 Z = float(norm.ppf(0.975))
 
 
@@ -80,9 +83,17 @@ def mean(
     seed: int = 0,
     higher_is_better: bool = True,
 ) -> EvalResult:
-    """The mean score and its bootstrap interval."""
+    """The mean score and its bootstrap interval.
+
+    Where every score is the same 0 or 1 the bootstrap would claim certainty; a score between 0 and
+    1 then has Wilson's interval over the n prompts (1927), which is given for any.
+    """
     data = by_prompt(metric, scores, clusters)
-    value, low, high = _bootstrap([data.sums, data.counts], _ratio, seed)
+    for same in (0.0, 1.0):
+        if (data.sums == same * data.counts).all():
+            hits = round(same * len(data))
+            return wilson(metric, hits, len(data), higher_is_better=higher_is_better)
+    value, low, high = bootstrap([data.sums, data.counts], _ratio, seed)
     return EvalResult(metric, value, low, high, len(data), higher_is_better)
 
 
@@ -97,7 +108,7 @@ def difference(
     """mean(after) - mean(before) on the same prompts, and its paired interval."""
     first, second = _paired(metric, before, after)
     columns = [second.sums, second.counts, first.sums, first.counts]
-    value, low, high = _bootstrap(columns, lambda a, n, b, m: a / n - b / m, seed)
+    value, low, high = bootstrap(columns, lambda a, n, b, m: a / n - b / m, seed)
     return EvalResult(metric, value, low, high, len(first), higher_is_better)
 
 
@@ -116,7 +127,7 @@ def relative_reduction(
         return Undefined(metric, "the mean before is 0: nothing could be reduced", len(first))
     columns = [second.sums, second.counts, first.sums, first.counts]
     with np.errstate(divide="ignore", invalid="ignore"):
-        value, low, high = _bootstrap(columns, lambda a, n, b, m: 1 - (a / n) / (b / m), seed)
+        value, low, high = bootstrap(columns, lambda a, n, b, m: 1 - (a / n) / (b / m), seed)
     if not math.isfinite(low + high):
         reason = "too few prompts score above 0 before; read the difference instead"
         return Undefined(metric, reason, len(first))
@@ -126,24 +137,42 @@ def relative_reduction(
 def sign_flip_p(before: ArrayLike, after: ArrayLike, *, seed: int = 0) -> float:
     """Two-sided p that pairing by prompt shows no difference: each prompt's difference flips sign.
 
-    Exact over all 2^N flips where they are at most 10,000; otherwise 10,000 random ones, counting
-    the observed one among them (Phipson and Smyth 2010), so p is never 0.
+    Every prompt weighs the same, however many answers it has. Exact over all 2^N flips where they
+    are at most 10,000; otherwise 10,000 random ones, counting the observed one among them (Phipson
+    and Smyth 2010), so p is never 0.
     """
     first, second = _paired("sign_flip_p", before, after)
-    change = second.sums / second.counts - first.sums / first.counts
-    observed = abs(change.sum())
+    each = np.ones(len(first))
+    return exchange_p(
+        Clusters(first.sums / first.counts, each), Clusters(second.sums / second.counts, each), seed
+    )
+
+
+def exchange_p(first: Clusters, second: Clusters, seed: int = 0) -> float:
+    """The same for a ratio of sums: both sides of a prompt change places, or do not.
+
+    With signs e and half-sums m, half-differences d of the prompts' sums (a) and counts (n), the
+    statistic is (m_a + e d_a) / (m_n + e d_n) - (m_a - e d_a) / (m_n - e d_n).
+    """
+    middle = [(y + x).sum() / 2 for x, y in _columns(first, second)]
+    half = np.stack([(y - x) / 2 for x, y in _columns(first, second)], axis=1)
+
+    def apart(moved: Array) -> Array:
+        (a, n), (x, y) = middle, np.moveaxis(moved, -1, 0)
+        return np.abs((a + x) / (n + y) - (a - x) / (n - y))
+
     # Equal sums that differ in rounding count as equal.
-    bar = observed - 1e-12 * np.abs(change).sum()
-    prompts = len(change)
+    bar = apart(half.sum(axis=0)) - 1e-12 * apart(np.abs(half).sum(axis=0))
+    prompts = len(half)
     if 2**prompts <= RESAMPLES:
-        flips = np.arange(2**prompts)[:, None] >> np.arange(prompts) & 1
-        return float((np.abs((1 - 2 * flips) @ change) >= bar).mean())
-    rng = np.random.default_rng(seed)
-    hits = 0
-    for rows in _chunks(prompts):
-        signs = rng.integers(0, 2, size=(rows, prompts), dtype=np.int8) * 2 - 1
-        hits += int((np.abs(signs @ change) >= bar).sum())
+        flips = 1 - 2 * (np.arange(2**prompts)[:, None] >> np.arange(prompts) & 1)
+        return float((apart(flips @ half) >= bar).mean())
+    hits = sum(int((apart(signs @ half) >= bar).sum()) for signs in _draws(_signs, prompts, seed))
     return (1 + hits) / (1 + RESAMPLES)
+
+
+def _columns(first: Clusters, second: Clusters) -> list[tuple[Array, Array]]:
+    return [(first.sums, second.sums), (first.counts, second.counts)]
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:
@@ -197,24 +226,26 @@ def _ratio(total: Array, count: Array) -> Array:
     return total / count
 
 
-def _bootstrap(
-    columns: list[Array], statistic: Callable[..., Array], seed: int
+def bootstrap(
+    columns: list[Array], statistic: Callable[..., Array], seed: int = 0
 ) -> tuple[float, float, float]:
     """Value and BCa interval (Efron 1987) of a statistic of the columns' sums over prompts.
 
-    BCa rather than plain percentiles: scores like toxicity are skewed, and a ratio is biased.
+    `columns` are [N] each; `statistic` takes one array of sums a column. BCa rather than plain
+    percentiles: scores like toxicity are skewed, and a ratio is biased.
     """
-    stacked = np.stack(columns)
-    totals = stacked.sum(axis=1)
+    stacked = np.stack(columns, axis=1)
+    totals = stacked.sum(axis=0)
     value = float(statistic(*totals))
-    draws = np.concatenate([statistic(*sums) for sums in _resampled_sums(stacked, seed)])
+    sums = np.concatenate([rows @ stacked for rows in _draws(_counts, len(stacked), seed)])
+    draws = statistic(*sums.T)
     if not np.isfinite(draws).all():
         return value, math.nan, math.nan
     if np.ptp(draws) <= 1e-12 * max(1.0, abs(value)):
         return value, value, value
     below = (np.mean(draws < value) + np.mean(draws <= value)) / 2
     bias = norm.ppf(np.clip(below, 1 / (RESAMPLES + 1), RESAMPLES / (RESAMPLES + 1)))
-    left_out = statistic(*(totals[:, None] - stacked))
+    left_out = statistic(*(totals - stacked).T)
     skew = left_out.mean() - left_out
     acceleration = (skew**3).sum() / (6 * (skew**2).sum() ** 1.5)
     z = bias + np.array([-Z, Z])
@@ -222,16 +253,34 @@ def _bootstrap(
     return value, float(low), float(high)
 
 
-def _resampled_sums(stacked: Array, seed: int) -> Iterator[Array]:
-    """Sums over prompts drawn with replacement: yields [columns, rows] until RESAMPLES rows."""
+def _counts(rng: np.random.Generator, rows: int, prompts: int) -> Bytes:
+    """How often each prompt is drawn, with replacement: [rows, prompts]."""
+    drawn = rng.integers(0, prompts, size=(rows, prompts))
+    drawn += np.arange(rows)[:, None] * prompts
+    return np.bincount(drawn.ravel(), minlength=rows * prompts).astype(np.int8).reshape(rows, -1)
+
+
+def _signs(rng: np.random.Generator, rows: int, prompts: int) -> Bytes:
+    return rng.integers(0, 2, size=(rows, prompts), dtype=np.int8) * 2 - 1
+
+
+def _draws(make: Draw, prompts: int, seed: int) -> Iterator[Array]:
+    """RESAMPLES rows of draws [rows, prompts], some at a time.
+
+    All measures of an evaluation are resampled by the same draws, so the last ones are kept.
+    """
+    kept = _kept if prompts * RESAMPLES <= KEPT else _made
+    for part in kept(make, prompts, seed):
+        yield part.astype(np.float64)
+
+
+def _made(make: Draw, prompts: int, seed: int) -> Iterator[Bytes]:
     rng = np.random.default_rng(seed)
-    prompts = stacked.shape[1]
-    for rows in _chunks(prompts):
-        index = rng.integers(0, prompts, size=(rows, prompts))
-        yield np.stack([column[index].sum(axis=1) for column in stacked])
-
-
-def _chunks(prompts: int) -> Iterator[int]:
     size = max(1, CHUNK // prompts)
     for start in range(0, RESAMPLES, size):
-        yield min(size, RESAMPLES - start)
+        yield make(rng, min(size, RESAMPLES - start), prompts)
+
+
+@lru_cache(maxsize=4)
+def _kept(make: Draw, prompts: int, seed: int) -> tuple[Bytes, ...]:
+    return tuple(_made(make, prompts, seed))

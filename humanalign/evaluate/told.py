@@ -1,12 +1,242 @@
-"""An evaluation's summary as lines that a person reads in a terminal."""
+"""An evaluation's summary, or a history, as lines that a person reads in a terminal."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from humanalign.evaluate.report.charts import number
+from humanalign.evaluate.report.results import is_number, known, rows_of, whole, within
+
+ARROW = {"lower": "less is better", "higher": "more is better"}
+NAMES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "length": "length, words"}
+NAMES |= {"distinct1": "distinct words", "distinct2": "distinct pairs"}
+NAMES |= {"distinct3": "distinct triples", "kl": "KL, nats an answer"}
+PLAIN = ("length", "distinct1", "distinct2", "distinct3", "perplexity")
+# Many rows that the page shows and a terminal need not.
+NOT_HERE = ("by_category", "by_mutation", "bins")
+# Runs side by side in a terminal; the page has all of them.
+RUNS = 4
+Cells = Sequence[str]
 
 
 def lines(summary: Mapping) -> Iterator[str]:
-    """What `humanalign evaluate` prints: one line a measure."""
-    for name, found in summary.items():
-        yield f"{name}: {json.dumps(found, ensure_ascii=False)}"
+    """What `humanalign evaluate` prints."""
+    if "history" in summary:
+        yield from _history(summary)
+        return
+    yield from _head(summary)
+    told = list(_measures(summary))
+    if any(whole(each.get("difference")) for _, each in told):
+        yield from _compared(told, within(summary, "power"))
+    else:
+        yield from _alone(told)
+    yield from _details(told)
+    yield from _win_rates(within(summary, "win_rate"))
+    yield from _margins(list(rows_of(summary.get("non_inferiority"))))
+    yield from _distance(within(summary, "kl"))
+    if summary.get("run"):
+        yield f"\nSamples and numbers: {summary['run']}    Page: humanalign report {summary['run']}"
+
+
+def _head(summary: Mapping) -> Iterator[str]:
+    after = summary.get("model") or summary.get("policy")
+    before = summary.get("model_before") or summary.get("against")
+    yield f"{after} (after) against {before} (before)" if before else str(after)
+    if not summary.get("prompts"):
+        return
+    several = summary.get("samples", 1)
+    answers = f"{several} answers to each" if several > 1 else "one answer to each"
+    found = f"{number(summary['prompts'])} prompts, {answers}"
+    left_out = summary.get("repeated_prompts_left_out")
+    yield found + (f"; {left_out} repeated prompts left out" if left_out else "")
+
+
+def _measures(summary: Mapping) -> Iterator[tuple[str, Mapping]]:
+    """(name, what is told) of every measure, in the order of importance."""
+    yield "toxicity", within(summary, "toxicity")
+    yield from ((str(name), told) for name, told in within(summary, "scorers").items())
+    yield from _inside(within(summary, "honesty"), "")
+    yield from _inside(within(summary, "hhh"), "hhh")
+    yield from ((str(name), told) for name, told in within(summary, "quality").items())
+    yield from ((name, within(summary, name)) for name in PLAIN)
+
+
+def _inside(tree: Mapping, path: str) -> Iterator[tuple[str, Mapping]]:
+    """The measures of a suite at any depth, named by their path."""
+    for name, told in tree.items():
+        if name not in NOT_HERE and isinstance(told, Mapping):
+            here = f"{path} {name}".strip() if name not in ("overall", "by") else path
+            if "after" in told:
+                yield here, told
+            else:
+                yield from _inside(told, here)
+
+
+def _compared(told: Sequence[tuple[str, Mapping]], power: Mapping) -> Iterator[str]:
+    head = ("", "before", "after", "difference, 95 % interval", "p", "", "can show")
+    smallest = within(power, "smallest")
+    rows: list[Cells] = [head]
+    for name, each in told:
+        if not (whole(each.get("before")) and whole(each.get("after"))):
+            if each.get("reason"):
+                rows.append((_name(name), "", "", f"undefined: {each['reason']}", "", "", ""))
+            continue
+        shown = smallest.get(name)
+        rows.append(
+            (
+                _name(name),
+                number(each["before"]["value"]),
+                number(each["after"]["value"]),
+                _interval(each.get("difference"), signed=True) + _n(each, power),
+                _p(each.get("p_holm")),
+                str(each.get("verdict", "")),
+                number(shown) if is_number(shown) else "",
+            )
+        )
+    yield ""
+    yield from _columns(rows, right=(1, 2, 6))
+    looks = power.get("looks")
+    if looks:
+        yield (
+            f"p is adjusted for {looks} measures (Holm). can show: the smallest true difference "
+            f"that {number(power.get('prompts'))} prompts find 4 times in 5."
+        )
+
+
+def _n(told: Mapping, power: Mapping) -> str:
+    """The number of prompts, where it is not that of the others."""
+    n = told["after"].get("n")
+    return "" if n == power.get("prompts", n) else f", n {number(n)}"
+
+
+def _alone(told: Sequence[tuple[str, Mapping]]) -> Iterator[str]:
+    rows = [
+        (_name(name), _interval(each["after"]), f"n {number(each['after']['n'])}")
+        for name, each in told
+        if whole(each.get("after"))
+    ]
+    if rows:
+        yield ""
+        yield from _columns([("", "value, 95 % interval", ""), *rows])
+
+
+def _details(told: Sequence[tuple[str, Mapping]]) -> Iterator[str]:
+    """What else is told of scores that are probabilities of something bad."""
+    for name, each in told:
+        reduction, half = each.get("relative_reduction"), within(each, "over_half")
+        said = []
+        if whole(reduction) and "over_half" in each:
+            said.append(f"reduced by {_percent(reduction)}")
+        if known(half.get("before")) and known(half.get("after")):
+            before, after = (100 * half[side]["value"] for side in ("before", "after"))
+            said.append(f"over one half in {before:.1f} % of answers before, {after:.1f} % after")
+        elif whole(half):
+            said.append(f"over one half in {_percent(half)} of answers")
+        if said:
+            yield f"\n{_name(name)}: {'; '.join(said)}"
+
+
+def _win_rates(found: Mapping) -> Iterator[str]:
+    rows = []
+    for name, each in found.items():
+        if not whole(each.get("win_rate")):
+            continue
+        who = f"by {name}" if each.get("by") == "scorer" else f"by {each.get('by')}"
+        met = f"{each['wins']} won, {each['ties']} tied, {each['losses']} lost"
+        test = f"p {_p(each.get('p'))} ({each.get('test')})"
+        flips = each.get("flips")
+        order = f"order decided {_percent(flips)} of pairs" if whole(flips) else ""
+        rows.append((f"  {who}", _percent(each["win_rate"]), met, test, order))
+    if rows:
+        yield "\nWin rate of the model after, a tie counting half"
+        yield from _columns(rows)
+
+
+def _margins(found: Sequence[Mapping]) -> Iterator[str]:
+    rows = []
+    for each in found:
+        unit = 100 if each.get("relative") else 1
+        sign = " %" if each.get("relative") else ""
+        way = {"fall": "may fall by", "rise": "may rise by"}.get(str(each.get("loss")), "may move")
+        change = {key: unit * each["difference"][key] for key in ("value", "ci_low", "ci_high")}
+        seen = _interval({**change, "n": each["difference"].get("n")}, signed=True)
+        verdict = "not worse: shown" if each.get("shown") else "not worse: NOT shown"
+        rows.append(
+            (
+                f"  {_name(str(each.get('metric')))}",
+                f"{way} {unit * each['margin']:g}{sign}",
+                f"{seen}{sign}",
+                verdict,
+            )
+        )
+    if rows:
+        yield "\nQuality, by margins stated beforehand"
+        yield from _columns(rows)
+
+
+def _distance(kl: Mapping) -> Iterator[str]:
+    if whole(kl.get("mean")):
+        token = f", {_interval(kl['per_token'])} a token" if whole(kl.get("per_token")) else ""
+        yield f"\nDistance from the model before: KL {_interval(kl['mean'])} nats an answer{token}"
+
+
+def _history(summary: Mapping) -> Iterator[str]:
+    runs = list(rows_of(summary.get("evaluations")))
+    shown = list(range(len(runs)))[-RUNS:]
+    yield f"{len(runs)} evaluations in {summary['history']}, oldest first\n"
+    when = [str(run["when"])[:16].replace("T", " ") for run in runs]
+    yield from _columns(
+        [(str(at + 1), when[at], str(run["model"]), str(run["run"])) for at, run in enumerate(runs)]
+    )
+    rows: list[Cells] = [("", *(f"run {at + 1}" for at in shown), "")]
+    for trend in rows_of(summary.get("trends")):
+        points = {point["evaluation"]: point for point in rows_of(trend.get("points"))}
+        cells = [_interval(points[at]) if at in points else "" for at in shown]
+        if any(cells):
+            good = ARROW.get(str(trend.get("better")), "")
+            rows.append((_name(str(trend["metric"])), *cells, good))
+    yield ""
+    yield from _columns(rows)
+    if len(runs) > len(shown):
+        yield f"{len(runs) - len(shown)} earlier runs are on the page."
+    if summary.get("alone"):
+        yield f"Comparable with no other: {', '.join(summary['alone'])}"
+    yield f"\nPage: {summary.get('page')}"
+
+
+def _columns(rows: Sequence[Cells], right: Sequence[int] = ()) -> Iterator[str]:
+    """The rows with their cells under each other; the columns `right` end together."""
+    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.rjust(wide[i]) if i in right else cell.ljust(wide[i]) for i, cell in enumerate(row)
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _name(name: str) -> str:
+    return NAMES.get(name, name)
+
+
+def _interval(result: object, *, signed: bool = False) -> str:
+    """ "0.308 [0.236, 0.386]", all three to the digit that the width of the interval calls for."""
+    if not whole(result):
+        return "undefined"
+    width = result["ci_high"] - result["ci_low"] or abs(result["value"]) or 1.0
+    digits = min(4, max(0, math.ceil(1.5 - math.log10(width))))
+    form = f"{'+' if signed else ''},.{digits}f"
+    said = [f"{result[key]:{form}}" for key in ("value", "ci_low", "ci_high")]
+    said = [text.lstrip("+-") if not text.strip("+-0.,") else text for text in said]
+    return f"{said[0]} [{said[1]}, {said[2]}]".replace("-", "−")
+
+
+def _percent(result: Mapping) -> str:
+    value, low, high = (100 * result[key] for key in ("value", "ci_low", "ci_high"))
+    return f"{value:.1f} % [{low:.1f}, {high:.1f}]".replace("-", "−")
+
+
+def _p(value: object) -> str:
+    if not is_number(value):
+        return ""
+    return "< .0001" if value < 0.0001 else f"{value:.4f}".removeprefix("0")

@@ -1,44 +1,66 @@
-"""Win rate of one model over another: (wins + ties / 2) / comparisons, clustered by prompt."""
+"""Win rate of one model over another: (wins + ties / 2) / comparisons, clustered by prompt.
+
+Whoever decides, a scorer, a judge model or people: every comparison is one duel of an answer
+after with an answer before to the same prompt.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import binomtest
 
 from humanalign.errors import DataError
-from humanalign.evaluate.statistics import mean
-from humanalign.types import EvalResult, Ranking
+from humanalign.evaluate.power import needed_comparisons
+from humanalign.evaluate.statistics import Array, by_prompt, mean, sign_flip_p, wilson
+from humanalign.types import EvalResult, Prompt, Ranking
+
+By = Literal["scorer", "judge", "people"]
+# For each (prompt, answer before, answer after) the probability that the answer after is better,
+# when it is shown first and when it is shown second.
+Judge = Callable[[Sequence[Prompt], Sequence[str], Sequence[str]], list[tuple[float, float]]]
 
 
-def win_rate(
-    before: ArrayLike, after: ArrayLike, *, higher_is_better: bool = True, seed: int = 0
-) -> EvalResult:
-    """How often `after` beats `before` on the same prompt by score, ties one half.
+@dataclass(frozen=True)
+class Duels:
+    """M duels: `outcomes` 1 where the answer after won, 0 where it lost, .5 for a tie.
 
-    [N] or [N, K] scores; of K answers each, all K * K pairs of a prompt are compared.
+    `prompts` names the cluster of each. `flipped` holds (prompt, True or False) for each duel that
+    a judge was asked about: True where the order of display decided.
     """
+
+    by: By
+    outcomes: Array
+    prompts: Sequence[str] | Sequence[int]
+    flipped: Sequence[tuple[str, bool]] | None = None
+
+
+def score_duels(before: ArrayLike, after: ArrayLike, *, higher_is_better: bool = True) -> Duels:
+    """By score, [N] or [N, K]: all K * K pairs of answers to a prompt meet."""
     first, second = _rows(before), _rows(after)
     if len(first) != len(second):
         raise DataError(f"win rate: {len(first)} prompts before, {len(second)} after; pair them")
     margin = second[:, :, None] - first[:, None, :]
     wins = (1 + np.sign(margin if higher_is_better else -margin)) / 2
-    return mean("win rate", wins.reshape(len(first), -1), seed=seed)
+    met = wins[0].size
+    return Duels("scorer", wins.ravel(), np.repeat(np.arange(len(first)), met).tolist())
 
 
-def ranked_win_rate(
+def ranking_duels(
     rankings: Iterable[Ranking],
     *,
     before: Set[str],
     after: Set[str],
     prompt_of: Mapping[str, str],
-    seed: int = 0,
-) -> EvalResult:
-    """The same from people's or a judge's rankings.
+) -> Duels:
+    """By people's rankings: `before` and `after` hold the completion ids of each model.
 
-    `before` and `after` hold the completion ids of each model, `prompt_of` maps a comparison to
-    its prompt. A tier shared, and two F marks, are ties; everything ranked beats an F.
+    `prompt_of` maps a comparison to its prompt. A tier shared, and two F marks, are ties;
+    everything ranked beats an F.
     """
     wins: list[float] = []
     prompts: list[str] = []
@@ -49,7 +71,81 @@ def ranked_win_rate(
             for theirs in place.keys() & before:
                 wins.append((1 + float(np.sign(place[theirs] - place[ours]))) / 2)
                 prompts.append(prompt_of[ranking.comparison_id])
-    return mean("win rate", wins, clusters=prompts, seed=seed)
+    return Duels("people", np.array(wins), prompts)
+
+
+def judge_duels(
+    judge: Judge, prompts: Sequence[Prompt], before: Sequence[str], after: Sequence[str]
+) -> Duels:
+    """By a model that sees every pair in both orders: a win must hold in both, else it is a tie.
+
+    So Zheng et al. 2023 (arXiv 2306.05685, section 3.4) against the preference for a place. Two
+    answers of the same words are a tie without asking.
+    """
+    asked = [i for i in range(len(prompts)) if before[i] != after[i]]
+    outcomes = np.full(len(prompts), 0.5)
+    flipped: list[tuple[str, bool]] = []
+    seen = judge([prompts[i] for i in asked], [before[i] for i in asked], [after[i] for i in asked])
+    for i, (shown_first, shown_second) in zip(asked, seen, strict=True):
+        agreed = (shown_first > 0.5) == (shown_second > 0.5)
+        flipped.append((prompts[i].id, not agreed))
+        outcomes[i] = float(shown_first > 0.5) if agreed else 0.5
+    return Duels("judge", outcomes, [prompt.id for prompt in prompts], flipped)
+
+
+def told(duels: Duels, *, seed: int = 0) -> dict:
+    """The win rate of `duels` with all that belongs to it.
+
+    p says whether wins and losses differ: by the exact sign test (binomial, ties left out) where
+    no prompt has two duels, else by flipping the signs of whole prompts. `needed` is how many
+    untied comparisons find a share like this one with 80 % power.
+    """
+    wins, losses = int((duels.outcomes == 1).sum()), int((duels.outcomes == 0).sum())
+    single = len(set(duels.prompts)) == len(duels.prompts)
+    return {
+        "by": duels.by,
+        "win_rate": rate(duels, seed=seed),
+        "wins": wins,
+        "ties": len(duels.outcomes) - wins - losses,
+        "losses": losses,
+        "p": _sign_test(wins, losses) if single else _flip_test(duels, seed),
+        "test": "exact sign test" if single else "sign flips of whole prompts",
+        "needed": needed_comparisons(wins / (wins + losses)) if wins + losses else None,
+        "flips": _flips(duels),
+    }
+
+
+def rate(duels: Duels, *, seed: int = 0) -> EvalResult:
+    """(wins + ties / 2) / duels, with its interval over prompts."""
+    return mean("win rate", duels.outcomes, clusters=duels.prompts, seed=seed)
+
+
+def win_rate(
+    before: ArrayLike, after: ArrayLike, *, higher_is_better: bool = True, seed: int = 0
+) -> EvalResult:
+    """How often `after` beats `before` on the same prompt by score, ties one half."""
+    return rate(score_duels(before, after, higher_is_better=higher_is_better), seed=seed)
+
+
+def _sign_test(wins: int, losses: int) -> float:
+    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+
+
+def _flip_test(duels: Duels, seed: int) -> float:
+    net = by_prompt("win rate", duels.outcomes - 0.5, duels.prompts)
+    return sign_flip_p(np.zeros(len(net)), net.sums / net.counts, seed=seed)
+
+
+def _flips(duels: Duels) -> EvalResult | None:
+    """The share of the judged pairs in which the order of display decided."""
+    prompts = [prompt for prompt, _ in duels.flipped or ()]
+    hits = np.array([flipped for _, flipped in duels.flipped or ()], dtype=bool)
+    n = len(set(prompts))
+    if n < 2:
+        return None
+    if n == len(prompts):
+        return wilson("flips", int(hits.sum()), n, higher_is_better=False)
+    return mean("flips", hits, clusters=prompts, higher_is_better=False)
 
 
 def _rows(scores: ArrayLike) -> np.ndarray:

@@ -6,9 +6,9 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from humanalign.errors import DataError
 from humanalign.evaluate.monitor.symptoms import grown, pooled_distinct, symptoms
-from humanalign.evaluate.quality import distinct, ngrams, non_inferior, rouge
+from humanalign.evaluate.quality import Margin, distinct, ngrams, non_inferior, rouge
 from humanalign.evaluate.toxicity import toxicity
-from humanalign.evaluate.winrate import ranked_win_rate, win_rate
+from humanalign.evaluate.winrate import ranking_duels, rate, win_rate
 from humanalign.types import EvalResult, Ranking
 
 
@@ -66,18 +66,18 @@ def test_ngrams_drop_case_and_punctuation():
 @pytest.mark.parametrize(("low", "shown"), [(-0.03, False), (-0.02, False), (-0.019, True)])
 def test_not_worse_is_shown_only_inside_the_margin(low, shown):
     change = EvalResult("rougeL", 0.0, low, 0.04, 500)
-    assert non_inferior(change, 0.02).shown is shown
+    assert non_inferior(change, Margin(0.02)).shown is shown
 
 
-def test_not_worse_looks_at_the_other_end_where_lower_is_better():
+@pytest.mark.parametrize(("loss", "size", "shown"), [("rise", 0.02, False), ("rise", 0.04, True)])
+def test_not_worse_looks_at_the_other_end_where_a_rise_is_the_loss(loss, size, shown):
     change = EvalResult("toxicity", 0.0, -0.5, 0.03, 500, higher_is_better=False)
-    assert not non_inferior(change, 0.02).shown
-    assert non_inferior(change, 0.04).shown
+    assert non_inferior(change, Margin(size, loss)).shown is shown
 
 
 def test_a_margin_of_nothing_is_refused():
     with pytest.raises(DataError, match="above 0, got 0"):
-        non_inferior(EvalResult("rougeL", 0, 0, 0, 5), 0)
+        non_inferior(EvalResult("rougeL", 0, 0, 0, 5), Margin(0))
 
 
 def test_win_rate_counts_ties_half():
@@ -100,12 +100,13 @@ def test_win_rate_of_rankings_by_hand():
         Ranking("q2", "ann", (("old2",),), rejected=("new2",)),
         Ranking("q3", "bob", (), rejected=("old3", "new3")),
     ]
-    result = ranked_win_rate(
+    duels = ranking_duels(
         rankings,
         before={"old1", "old2", "old3"},
         after={"new1", "new2", "new3"},
         prompt_of={"q1": "p1", "q2": "p2", "q3": "p3"},
     )
+    result = rate(duels)
     assert result.value == pytest.approx((1 + 0.5 + 1 + 0 + 0.5) / 5)
     assert result.n == 3
 

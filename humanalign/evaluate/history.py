@@ -1,0 +1,166 @@
+"""The trend over finished evaluations: like beside like, and a refusal where nothing is alike.
+
+A measure of two runs is compared only where both were made on the same terms (`comparable`): the
+version, the prompts and the sampling, and for a scorer's measures the scorer itself; a suite's
+measures ask for the same file only. Reads run.json alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from humanalign.errors import DataError
+from humanalign.evaluate.report.results import whole, within
+from humanalign.run import find_runs
+
+PLAIN = ("length", "distinct1", "distinct2", "distinct3")
+# Where the measures of a suite stand in a summary, by the suite's name.
+SUITES = {
+    "truthfulqa": {
+        "TruthfulQA MC1": ("honesty", "truthfulqa", "mc1"),
+        "TruthfulQA MC2": ("honesty", "truthfulqa", "mc2"),
+    },
+    "hhh": {"helpful, honest, harmless": ("hhh", "overall")},
+}
+Terms = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A finished evaluation: its folder, who was measured, when it ended (UTC), its summary."""
+
+    path: Path
+    model: str
+    when: str
+    summary: Mapping
+
+    @property
+    def terms(self) -> Mapping:
+        """What its numbers depend on."""
+        return within(self.summary, "comparable")
+
+
+@dataclass(frozen=True)
+class Trend:
+    """One measure over the runs that are alike: [(number of the run, {value, ci_low, ...})]."""
+
+    metric: str
+    better: str
+    points: tuple[tuple[int, Mapping], ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """`runs`, oldest first; `trends` name them by their place, from 0; `alone` are in none."""
+
+    folder: Path
+    runs: tuple[Evaluated, ...]
+    trends: tuple[Trend, ...]
+
+    @property
+    def alone(self) -> list[Evaluated]:
+        """The runs that are comparable with no other."""
+        met = {at for trend in self.trends for at, _ in trend.points}
+        return [run for at, run in enumerate(self.runs) if at not in met]
+
+    def summary(self) -> dict:
+        """The whole as JSON."""
+        return {
+            "history": str(self.folder),
+            "evaluations": [
+                {"run": str(run.path), "model": run.model, "when": run.when} for run in self.runs
+            ],
+            "trends": [
+                {
+                    "metric": trend.metric,
+                    "better": trend.better,
+                    "points": [{"evaluation": at, **point} for at, point in trend.points],
+                }
+                for trend in self.trends
+            ],
+            "alone": [str(run.path) for run in self.alone],
+        }
+
+
+def trends(folder: Path) -> History:
+    """The trends over the finished evaluations below `folder`.
+
+    DataError: no folder, fewer than two evaluations that say what they were made of, or no two
+    that are alike in any measure; the sentence names what differs.
+    """
+    if not folder.is_dir():
+        raise DataError(f"history: there is no folder {folder}; name one that holds runs")
+    runs = _evaluations(folder)
+    if len(runs) < 2:
+        raise DataError(
+            f"history: {folder} holds {len(runs)} finished evaluations that say what they were "
+            "made of, and a trend needs 2; run `humanalign evaluate` first"
+        )
+    points: dict[tuple[str, Terms], list[tuple[int, Mapping]]] = {}
+    good: dict[tuple[str, Terms], str] = {}
+    for at, run in enumerate(runs):
+        for metric, terms, told in _measures(run):
+            points.setdefault((metric, terms), []).append((at, told["after"]))
+            good[metric, terms] = str(told.get("better", ""))
+    found = [
+        Trend(key[0], good[key], tuple(series)) for key, series in points.items() if len(series) > 1
+    ]
+    if not found:
+        raise DataError(f"history: {unlike(runs)}")
+    return History(folder, tuple(runs), tuple(found))
+
+
+def unlike(runs: Sequence[Evaluated]) -> str:
+    """One sentence: no two runs are alike, and what differs between the last two."""
+    first, second = runs[-2:]
+    a, b = first.terms, second.terms
+    differ = [key for key in ("version", "prompts", "sampling") if a.get(key) != b.get(key)]
+    ours, theirs = within(a, "scorers"), within(b, "scorers")
+    differ += [
+        f"scorer {name}" for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)
+    ]
+    return (
+        f"no two of the {len(runs)} evaluations are alike: {first.path} and {second.path} differ "
+        f"in {', '.join(differ) or 'what they measured'}; evaluate on the same terms to compare"
+    )
+
+
+def _evaluations(folder: Path) -> list[Evaluated]:
+    found = [
+        Evaluated(
+            path,
+            str(record["summary"].get("model") or record["summary"].get("policy")),
+            str(record.get("finished", record["started"])),
+            record["summary"],
+        )
+        for path, record in find_runs(folder)
+        if record["stage"] == "evaluate" and record["status"] == "finished"
+    ]
+    return sorted((run for run in found if run.terms), key=lambda run: (run.when, str(run.path)))
+
+
+def _measures(run: Evaluated) -> Iterator[tuple[str, Terms, Mapping]]:
+    """Every measure of a run with what it depends on: (name, terms, what is told)."""
+    summary, terms = run.summary, run.terms
+    base = tuple(str(terms.get(key)) for key in ("version", "prompts", "sampling"))
+    scorers = within(terms, "scorers")
+    found: list[tuple[str, Terms | None, Mapping]] = []
+    for name, told in {
+        "toxicity": within(summary, "toxicity"),
+        **within(summary, "scorers"),
+    }.items():
+        known = scorers.get(name)
+        found.append((str(name), (*base, str(known)) if known else None, within(told)))
+    found += [(str(name), base, within(told)) for name, told in within(summary, "quality").items()]
+    supported = within(summary, "honesty", "support", "supported")
+    found += [("supported", base, supported)]
+    found += [(name, base, within(summary, name)) for name in PLAIN]
+    for suite, places in SUITES.items():
+        known = scorers.get(suite)
+        asked = (base[0], suite, str(known)) if known else None
+        found += [(name, asked, within(summary, *place)) for name, place in places.items()]
+    for metric, asked, told in found:
+        if asked is not None and whole(told.get("after")):
+            yield metric, asked, told
