@@ -41,10 +41,10 @@ def calibration(after: Sureness, before: Sureness | None = None, *, seed: int = 
     told: dict = {
         "ece": _told(after, before, edges, seed),
         "brier": tell({"brier": brier}, seed=seed)["brier"],
-        "bins": _bins(after, edges),
+        "bins": {"after": _bins(after, edges)},
     }
     if before is not None:
-        told["bins_before"] = _bins(before, edges)
+        told["bins"]["before"] = _bins(before, edges)
     return told
 
 

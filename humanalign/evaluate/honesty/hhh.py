@@ -16,7 +16,7 @@ from humanalign.evaluate.evaluation import Tree
 from humanalign.evaluate.honesty.asking import asked
 from humanalign.evaluate.honesty.items import Item, read_items
 from humanalign.evaluate.honesty.likelihood import answer_logprobs
-from humanalign.evaluate.honesty.telling import Measure, tell
+from humanalign.evaluate.honesty.telling import Measure, by_side, tell
 from humanalign.evaluate.statistics import Array
 from humanalign.models import Policy
 
@@ -79,3 +79,17 @@ def tell_hhh(
         "overall": tell({"hhh": whole}, seed=seed)["hhh"],
         "by": tell(family, seed=seed),
     }
+
+
+def item_rows(items: Sequence[Item], marks: Sequence[Array]) -> list[dict]:
+    """One row an item, to read beside the figures; `marks` [N] of the model, then of the other."""
+    return [
+        {
+            "suite": "hhh",
+            "category": item.category,
+            "prompt": item.prompt,
+            "reference": item.answers[item.best],
+            **by_side("right", [bool(mark[i]) for mark in marks]),
+        }
+        for i, item in enumerate(items)
+    ]

@@ -124,3 +124,9 @@ def _beside(paired: Paired) -> Tree:
         "p_holm": paired.p_holm,
         "verdict": paired.verdict,
     }
+
+
+def by_side(name: str, values: Sequence) -> dict:
+    """{name_after: ..., name_before: ...}; without a name, just the sides."""
+    sides = ("after", "before")
+    return {f"{name}_{side}".lstrip("_"): value for side, value in zip(sides, values, strict=False)}
