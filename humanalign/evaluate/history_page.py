@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from markupsafe import Markup
 
 from humanalign.evaluate.history import History, Trend
 from humanalign.evaluate.report import charts
 from humanalign.evaluate.report.results import with_interval
+from humanalign.evaluate.told import called
 
-STYLE = Path(charts.__file__).with_name("report.css")
+STYLE = """
+:root { color-scheme: light dark; --paper: #fcfbf8; --ink: #1b1b1a; --soft: #5d5a54;
+  --rule: #dad6cc; --line: #1c5d8c; }
+@media (prefers-color-scheme: dark) { :root { --paper: #16181b; --ink: #e7e4dd; --soft: #a8a49b;
+  --rule: #3a3d42; --line: #7fbce9; } }
+* { box-sizing: border-box; }
+html { font: 1.0625rem/1.55 Charter, Cambria, Georgia, serif; background: var(--paper);
+  color: var(--ink); }
+body { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 5rem; overflow-wrap: anywhere; }
+h1 { font-size: clamp(1.8rem, 5.2vw, 3.1rem); line-height: 1.12; margin: 0 0 .5em; }
+h2 { font-size: 1.55rem; margin: 0 0 .7em; }
+section { border-top: 1px solid var(--rule); padding-top: 1.6rem; margin-top: 2.6rem; }
+.kicker, figcaption, table { font-family: system-ui, "Segoe UI", Arial, sans-serif; }
+.kicker, figcaption, .standfirst { color: var(--soft); } .kicker { font-size: .82rem; }
+.standfirst { font-size: 1.1rem; max-width: 40rem; } b, th { color: var(--ink); }
+.figures { display: grid; gap: 1.8rem 2rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
+figure { margin: 0; } figcaption { font-size: .82rem; margin-bottom: .4rem; }
+svg { width: 100%; height: auto; overflow: visible; }
+svg text { font: 11px system-ui, Arial, sans-serif; fill: var(--soft); }
+svg .grid { stroke: var(--rule); } svg .whisker { stroke: var(--line); stroke-width: 2; }
+svg .line { fill: none; stroke: var(--line); stroke-width: 1.2; } svg circle { fill: var(--line); }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .84rem; }
+th, td { text-align: left; padding: .42rem 1rem .42rem 0; border-bottom: 1px solid var(--rule); }
+@media print { :root { --paper: #fff; --ink: #000; } figure, tr { break-inside: avoid; } }
+"""
 # No script, nothing from elsewhere: only the page's own style.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 GOOD = {"lower": "less is better", "higher": "more is better"}
@@ -35,7 +59,7 @@ def page(history: History) -> str:
     return str(
         WHOLE.format(
             policy=POLICY,
-            style=Markup(STYLE.read_text("utf-8")),  # our own file, not a word of a user's
+            style=Markup(STYLE),  # our own, not a word of a user's
             folder=str(history.folder),
             n=len(history.runs),
             figures=figures,
@@ -48,7 +72,7 @@ def _figure(trend: Trend, runs: int) -> Markup:
     last = trend.points[-1][1]
     good = f", {GOOD[trend.better]}" if trend.better in GOOD else ""
     return Markup("<figure><figcaption><b>{}</b>{}<br>now {}</figcaption>{}</figure>").format(
-        trend.metric, good, with_interval(last), drawn(trend, runs)
+        called(trend.metric), good, with_interval(last), drawn(trend, runs)
     )
 
 
@@ -86,7 +110,7 @@ def drawn(trend: Trend, runs: int) -> Markup:
         f"run {place + 1:.0f}: {charts.number(float(v))}"
         for place, v in zip(at, value, strict=True)
     )
-    return charts.frame(f"{trend.metric} by run: {said}", body)
+    return charts.frame(f"{called(trend.metric)} by run: {said}", body)
 
 
 WHOLE = Markup(

@@ -56,7 +56,10 @@ def _measures(summary: Mapping) -> Iterator[tuple[str, Mapping]]:
     """(name, what is told) of every measure, in the order of importance."""
     yield "toxicity", within(summary, "toxicity")
     yield from ((str(name), told) for name, told in within(summary, "scorers").items())
-    yield from _inside(within(summary, "honesty"), "")
+    honesty = within(summary, "honesty")
+    for kind, told in within(honesty, "support").items():
+        yield (kind if kind == "supported" else f"supported {kind}"), within(told)
+    yield from _inside({name: honesty[name] for name in honesty if name != "support"}, "")
     yield from _inside(within(summary, "hhh"), "hhh")
     yield from ((str(name), told) for name, told in within(summary, "quality").items())
     yield from ((name, within(summary, name)) for name in PLAIN)
@@ -80,12 +83,12 @@ def _compared(told: Sequence[tuple[str, Mapping]], power: Mapping) -> Iterator[s
     for name, each in told:
         if not (whole(each.get("before")) and whole(each.get("after"))):
             if each.get("reason"):
-                rows.append((_name(name), "", "", f"undefined: {each['reason']}", "", "", ""))
+                rows.append((called(name), "", "", f"undefined: {each['reason']}", "", "", ""))
             continue
         shown = smallest.get(name)
         rows.append(
             (
-                _name(name),
+                called(name),
                 number(each["before"]["value"]),
                 number(each["after"]["value"]),
                 _interval(each.get("difference"), signed=True) + _n(each, power),
@@ -112,7 +115,7 @@ def _n(told: Mapping, power: Mapping) -> str:
 
 def _alone(told: Sequence[tuple[str, Mapping]]) -> Iterator[str]:
     rows = [
-        (_name(name), _interval(each["after"]), f"n {number(each['after']['n'])}")
+        (called(name), _interval(each["after"]), f"n {number(each['after']['n'])}")
         for name, each in told
         if whole(each.get("after"))
     ]
@@ -134,7 +137,7 @@ def _details(told: Sequence[tuple[str, Mapping]]) -> Iterator[str]:
         elif whole(half):
             said.append(f"over one half in {_percent(half)} of answers")
         if said:
-            yield f"\n{_name(name)}: {'; '.join(said)}"
+            yield f"\n{called(name)}: {'; '.join(said)}"
 
 
 def _win_rates(found: Mapping) -> Iterator[str]:
@@ -164,7 +167,7 @@ def _margins(found: Sequence[Mapping]) -> Iterator[str]:
         verdict = "not worse: shown" if each.get("shown") else "not worse: NOT shown"
         rows.append(
             (
-                f"  {_name(str(each.get('metric')))}",
+                f"  {called(str(each.get('metric')))}",
                 f"{way} {unit * each['margin']:g}{sign}",
                 f"{seen}{sign}",
                 verdict,
@@ -195,7 +198,7 @@ def _history(summary: Mapping) -> Iterator[str]:
         cells = [_interval(points[at]) if at in points else "" for at in shown]
         if any(cells):
             good = ARROW.get(str(trend.get("better")), "")
-            rows.append((_name(str(trend["metric"])), *cells, good))
+            rows.append((called(str(trend["metric"])), *cells, good))
     yield ""
     yield from _columns(rows)
     if len(runs) > len(shown):
@@ -215,7 +218,8 @@ def _columns(rows: Sequence[Cells], right: Sequence[int] = ()) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _name(name: str) -> str:
+def called(name: str) -> str:
+    """A measure as a reader calls it."""
     return NAMES.get(name, name)
 
 
