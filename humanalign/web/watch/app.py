@@ -37,6 +37,7 @@ def create_app(folder: str | Path, *, hosts: Sequence[str] = LOOPBACK, token: st
         # What people look at here is reported to nobody.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    pages.ready()
     app.state.watched = api.Watched(Folder(folder))
     app.state.token, app.state.secure = token, False
     app.add_middleware(Shield, hosts=hosts)

@@ -25,14 +25,19 @@ class Thinned:
 
 
 def thinned(x: Array, y: Array, points: int) -> Thinned:
-    """At most `points` stretches of as many points each, in order; `y` has no NaN."""
-    size = -(-len(y) // max(1, points))
-    if size <= 1:
+    """At most `points` stretches in order; `y` has no NaN.
+
+    The curve begins at its first step, and its last point stands alone, as what is newest should.
+    """
+    size = -(-(len(y) - 1) // max(1, points - 1))
+    if len(y) <= points:
         return Thinned(x, y, y, y)
-    starts = np.arange(0, len(y), size)
+    starts = np.append(np.arange(0, len(y) - 1, size), len(y) - 1)
     counts = np.diff(np.append(starts, len(y)))
+    places = starts + (counts - 1) // 2
+    places[0] = 0
     return Thinned(
-        x[starts + (counts - 1) // 2],
+        x[places],
         np.minimum.reduceat(y, starts),
         np.maximum.reduceat(y, starts),
         np.add.reduceat(y, starts) / counts,
