@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import round_parts as parts
 
-from humanalign.evaluate.compare import MARGIN
 from humanalign.evaluate.paired import adjust, compare
-from humanalign.evaluate.quality import distinct, non_inferior, rouge
+from humanalign.evaluate.quality import distinct, rouge
 from humanalign.evaluate.statistics import mean
 from humanalign.evaluate.toxicity import toxicity
 from humanalign.evaluate.winrate import win_rate
@@ -84,7 +84,7 @@ def summary(rng, rows):
         },
     }
     told["helpfulness"]["win_rate"] = win_rate(*sides["helpfulness"]).as_dict()
-    told["rougeL"]["non_inferior"] = non_inferior(family["rougeL"].difference, MARGIN).shown
+    told["rougeL"]["non_inferior"] = family["rougeL"].difference.ci_low > -0.02
     return {
         "policy": "runs/1/align-ppo",
         "against": "tiny-instruct",
@@ -137,8 +137,13 @@ def align_metrics(rng, step, steps):
     }
 
 
-def write_round(folder: Path, *, rude_after=0.14, n=500, steps=120, seed=3) -> Path:
-    """Write collect, prefer, reward, align and evaluate runs, each built on the one before."""
+def write_round(
+    folder: Path, *, rude_after=0.14, n=500, steps=120, seed=3, everything=False
+) -> Path:
+    """Write collect, prefer, reward, align and evaluate runs, each built on the one before.
+
+    With `everything`: also what the monitor saw, honesty, a red team and a second evaluation.
+    """
     rng = np.random.default_rng(seed)
     run = Run.open(
         folder / "collect", stage="collect", config={"model": "tiny-instruct", "seed": 3}
@@ -165,13 +170,25 @@ def write_round(folder: Path, *, rude_after=0.14, n=500, steps=120, seed=3) -> P
     config = {"method": "ppo", "kl": {"coef": 0.05}, "lora": {"rank": 16}, "batch": 64}
     run = Run.open(folder / "align-ppo", stage="align", config=config, parents=[ref], seed=3)
     for step in range(1, steps + 1):
-        run.log(step, align_metrics(rng, step, steps))
+        more = parts.monitored(rng, step, steps) if everything else {}
+        run.log(step, align_metrics(rng, step, steps) | more)
+    if everything:
+        parts.write_alerts(run, steps)
     ref = run.finish(
         {"method": "ppo", "steps": steps, "stopped_by": "steps"}
         | {"reward_before": -0.2, "reward_after": 1.6, "kl": 2.6}
+        | ({"monitor": parts.monitor(steps)} if everything else {})
     )
     run = Run.open(folder / "evaluate", stage="evaluate", config={"samples": 1}, parents=[ref])
     rows, told = evaluation(rng, n, rude_after)
+    if everything:
+        for row in rows:
+            row["unsupported_before"] = []
+            row["unsupported_after"] = parts.spans(row["after"]) if rng.random() < 0.2 else []
+        told |= {**parts.quality(told), "honesty": parts.honesty(), "hhh": parts.hhh()}
+        Run.open(folder / "evaluate-older", stage="evaluate", config={}).finish(told)
     run.samples(rows)
-    run.finish(told)
+    ref = run.finish(told)
+    if everything:
+        parts.redteam(folder, ref)
     return folder

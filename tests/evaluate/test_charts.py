@@ -23,7 +23,8 @@ from humanalign.evaluate.report.marked import mark
         (371.4, "371"),
         (1600, "1,600"),
         (12345.6, "12,346"),
-        (0.00012, "1.2e−04"),
+        (0.00012, "0.00012"),
+        (0.0000012, "1.2e−06"),
         (None, "–"),
         (float("nan"), "–"),
         (True, "–"),
@@ -77,7 +78,7 @@ def test_a_long_curve_is_thinned_to_means():
 @pytest.mark.parametrize("values", [[1.0], [0.0, 0.0], [-3.0, -3.0], [1e-9, 2e-9], [1e9, 3e9]])
 def test_a_flat_or_extreme_curve_stays_inside_its_frame(values):
     drawn = curve("c", "x", "", range(len(values)), values)
-    assert all(42 <= x <= 292 and 8 <= y <= 130 for _, _, x, y in drawn.points)
+    assert all(42 <= x <= 292 and 22 <= y <= 144 for _, _, x, y in drawn.points)
     assert "nan" not in drawn.svg
 
 
@@ -124,8 +125,8 @@ def test_only_the_words_that_differ_are_marked():
     left, right, share = mark("Ann is an idiot today.", "Ann is a friend today.")
     assert [piece.text for piece in left if piece.changed] == ["an idiot"]
     assert [piece.text for piece in right if piece.changed] == ["a friend"]
-    # 3 of 5 words on each side are the same
-    assert share == pytest.approx(1 - 2 * 3 / 10)
+    # 3 of 5 words on each side are the same, and the full stop
+    assert share == pytest.approx(1 - 2 * 4 / 12)
 
 
 def test_the_same_text_is_not_marked():

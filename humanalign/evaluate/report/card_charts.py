@@ -20,8 +20,11 @@ from humanalign.evaluate.report.charts import (
     WIDTH,
     frame,
     number,
+    says,
     scale,
     ticks,
+    upright_says,
+    y_axis,
 )
 
 # Units of the picture in a table's row.
@@ -47,17 +50,20 @@ def edges_of(marks: Sequence[Mark], *also: float) -> tuple[float, float]:
 
 
 def strip(
-    marks: Sequence[Mark], edges: tuple[float, float], *, line: float, bars: bool = False
+    marks: Sequence[Mark], edges: tuple[float, float], *, line: float | None, bars: bool = False
 ) -> Markup:
     """One row of a forest plot: each mark with its whisker, and the upright `line` of chance.
 
-    With `bars` each mark is a bar that starts at the line instead of a dot.
+    With `bars` each mark is a bar that starts at the line instead of a dot; where `line` is None
+    there is nothing to compare with, and bars start at the left edge.
     """
     across = scale(*edges, EDGE, STRIP - EDGE)
-    zero = float(across(line))
-    body = Markup('<line class="chance" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1:.0f}"/>').format(
-        zero, ROW
-    )
+    zero = float(across(edges[0] if line is None else line))
+    body = Markup("")
+    if line is not None:
+        body += Markup(
+            '<line class="chance" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1:.0f}"/>'
+        ).format(zero, ROW)
     for place, mark in enumerate(marks):
         y = ROW / 2 + (place - (len(marks) - 1) / 2) * 9
         at, low, high = (float(x) for x in across([mark.value, mark.low, mark.high]))
@@ -85,6 +91,22 @@ def strip_axis(edges: tuple[float, float]) -> Markup:
     return frame(f"scale from {number(edges[0])} to {number(edges[1])}", body, STRIP, 18.0)
 
 
+def margin(mark: Mark, bad: float) -> Markup:
+    """A difference beside 0 and beside the value `bad` that it must stay clear of."""
+    reach = 1.15 * max(abs(mark.low), abs(mark.high), abs(bad))
+    across = scale(-reach, reach, EDGE, STRIP - EDGE)
+    lines = Markup("")
+    for kind, place in (("chance", 0.0), ("limit", bad)):
+        lines += Markup('<line class="{0}" x1="{1:.1f}" x2="{1:.1f}" y1="0" y2="{2:.0f}"/>').format(
+            kind, float(across(place)), ROW
+        )
+    at, low, high = (float(x) for x in across([mark.value, mark.low, mark.high]))
+    whisker = Markup('<line class="whisker after" x1="{:.1f}" x2="{:.1f}" y1="13" y2="13"/>')
+    told = f"{number(mark.value)}, interval {number(mark.low)} to {number(mark.high)}"
+    body = lines + whisker.format(low, high) + shape("after", at, ROW / 2)
+    return frame(f"{told}, margin {number(bad)}", body, STRIP, ROW)
+
+
 def shape(kind: str, x: float, y: float) -> Markup:
     """A dot, or for "before" a square of the same weight."""
     if kind == "before":
@@ -110,7 +132,7 @@ def reliability(before: Sequence[Mapping], after: Sequence[Mapping], label: str)
     right = max(math.ceil(10 * max(sure) - 1e-9) / 10, left + 0.1)
     low, high = edges_of([mark for _, mark in points], left, right)
     across, up = scale(left, right, LEFT, WIDTH - RIGHT), scale(low, high, PLOT - BOTTOM - 12, TOP)
-    body = _grid((low, high), up) + _feet(ticks(left, right), across)
+    body = y_axis(low, high, up) + feet(ticks(left, right), across)
     body += Markup('<polyline class="ideal" points="{:.1f},{:.1f} {:.1f},{:.1f}"/>').format(
         float(across(left)), float(up(left)), float(across(right)), float(up(right))
     )
@@ -118,8 +140,8 @@ def reliability(before: Sequence[Mapping], after: Sequence[Mapping], label: str)
         path = " ".join(f"{float(across(x)) + aside:.1f},{float(up(m.value)):.1f}" for x, m in side)
         body += Markup('<polyline class="path {}" points="{}"/>').format(kind, path)
         for x, mark in side:
-            body += _upright(mark, kind, float(across(x)) + aside, up)
-    body += _said("confidence of the reward")
+            body += upright(mark, kind, float(across(x)) + aside, up)
+    body += says("how sure it says it is", PLOT - 4) + upright_says("share right")
     return frame(label, body, WIDTH, PLOT)
 
 
@@ -132,13 +154,13 @@ def learning(
     at = np.log([x for x, _ in everything])
     across = scale(at.min() - 0.15, at.max() + 0.15, LEFT, WIDTH - RIGHT)
     up = scale(low, high, PLOT - BOTTOM - 12, TOP)
-    body = _grid((low, high), up)
+    body = y_axis(low, high, up) + upright_says("accuracy")
     if low < 0.5 < high:
         y = float(up(0.5))
         body += Markup('<line class="chance" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(
             LEFT, WIDTH - RIGHT, y, y
         )
-    body += _feet([(x, f"{x:,.0f}") for x, _ in everything], lambda x: across(np.log(x)))
+    body += feet([(x, f"{x:,.0f}") for x, _ in everything], lambda x: across(np.log(x)))
     places = [(float(across(np.log(x))), mark) for x, mark in everything]
     drawn = " ".join(f"{x:.1f},{float(up(mark.value)):.1f}" for x, mark in places[: len(points)])
     body += Markup('<polyline class="path after" points="{}"/>').format(drawn)
@@ -146,8 +168,8 @@ def learning(
         guess = " ".join(f"{x:.1f},{float(up(mark.value)):.1f}" for x, mark in places[-2:])
         body += Markup('<polyline class="ideal" points="{}"/>').format(guess)
     for place, (x, mark) in enumerate(places):
-        body += _upright(mark, "guess" if place == len(points) else "after", x, up)
-    return frame(label, body + _said("training pairs"), WIDTH, PLOT)
+        body += upright(mark, "guess" if place == len(points) else "after", x, up)
+    return frame(label, body + says("training pairs", PLOT - 4), WIDTH, PLOT)
 
 
 def _point(found: Mapping) -> tuple[float, Mark]:
@@ -161,24 +183,14 @@ def _bar(kind: str, zero: float, at: float, y: float) -> Markup:
     )
 
 
-def _upright(mark: Mark, kind: str, x: float, up) -> Markup:
+def upright(mark: Mark, kind: str, x: float, up) -> Markup:
+    """A mark at `x` with its whisker standing."""
     y, low, high = (float(v) for v in up([mark.value, mark.low, mark.high]))
     whisker = Markup('<line class="whisker {}" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>')
     return whisker.format(kind, x, x, low, high) + shape(kind, x, y)
 
 
-def _grid(edges: tuple[float, float], up) -> Markup:
-    body = Markup("")
-    for tick, label in ticks(*edges):
-        y = float(up(tick))
-        body += Markup(
-            '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
-            '<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-        ).format(LEFT, WIDTH - RIGHT, y, y, LEFT - 5, y + 3.5, label)
-    return body
-
-
-def _feet(labels: Sequence[tuple[float, str]], across) -> Markup:
+def feet(labels: Sequence[tuple[float, str]], across) -> Markup:
     """Labels under the plot; one that would touch its neighbour is left out, never the last."""
     body, taken = Markup(""), math.inf
     for value, label in reversed(labels):
@@ -189,9 +201,3 @@ def _feet(labels: Sequence[tuple[float, str]], across) -> Markup:
             ).format(min(x, WIDTH - 3 * len(label)), PLOT - BOTTOM + 2, label)
             taken = x - 3.2 * len(label) - 6
     return body
-
-
-def _said(text: str) -> Markup:
-    return Markup('<text class="tick" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>').format(
-        (LEFT + WIDTH - RIGHT) / 2, PLOT - 4, text
-    )

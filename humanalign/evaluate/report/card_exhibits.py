@@ -29,11 +29,15 @@ from humanalign.evaluate.report.results import (
 
 @dataclass(frozen=True)
 class Line:
-    """One row of an exhibit: its name, its picture, its cells; a heading has neither."""
+    """One row of an exhibit: its name, its picture, its cells; a heading has neither.
+
+    `finding` is what the last cell says, where that has a colour: improved, worse ...
+    """
 
     name: str
     cells: tuple[str, ...] = ()
     picture: Markup | None = None
+    finding: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Exhibit:
     """A question with its answer: a table with a picture in each row, or one picture above it.
 
     `columns` name the cells; `legend` says how to read the pictures; `axis` stands under the
-    pictures of the rows.
+    pictures of the rows; `first` names the column of names; a `folded` one is opened by hand.
     """
 
     title: str
@@ -51,6 +55,8 @@ class Exhibit:
     legend: str = ""
     axis: Markup | None = None
     picture: Markup | None = None
+    first: str = "Measure"
+    folded: bool = False
 
 
 def forest(card: Mapping) -> Exhibit | None:
@@ -65,7 +71,7 @@ def forest(card: Mapping) -> Exhibit | None:
     for group in ("source", "criterion", "labeler"):
         inner = within(card, "by", group)
         rows = [(str(name), told, "") for name, told in inner.items() if whole(told)]
-        if len(rows) == 1 and rows[0][1] == card.get("accuracy"):
+        if len(rows) == 1 and rows[0][1]["value"] == within(card, "accuracy").get("value"):
             continue  # all pairs are of one kind, and they stand above
         found += [(f"By {group}", None, ""), *rows] if rows else []
     marks = [mark(told) for _, told, _ in found if told]
@@ -275,7 +281,7 @@ def rest(card: Mapping) -> Exhibit | None:
         )
     if not lines:
         return None
-    return Exhibit("Leaks and strangers", "", ("Found",), tuple(lines))
+    return Exhibit("Leaks and strangers", "", ("Found",), tuple(lines), first="What")
 
 
 def mark(result: Mapping, kind: str = "after") -> Mark:

@@ -2,219 +2,221 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from humanalign.evaluate.report.charts import Curve, curve, number
-from humanalign.evaluate.report.results import is_number, with_interval, within
+from markupsafe import Markup
+
+from humanalign.evaluate.monitor.symptoms import Symptoms
+from humanalign.evaluate.report import (
+    answers,
+    honesty_exhibits,
+    monitor_exhibits,
+    quality_exhibits,
+    redteam_exhibits,
+)
+from humanalign.evaluate.report.card_exhibits import Exhibit
+from humanalign.evaluate.report.charts import MOST_POINTS
+from humanalign.evaluate.report.curves import Alert, Group, groups, read_alerts
+from humanalign.evaluate.report.measures import Measure, measures
+from humanalign.evaluate.report.results import within
 from humanalign.evaluate.report.reward_card import Card, told_summary
 from humanalign.evaluate.report.stages import StageRun
+from humanalign.evaluate.report.told import facts_of, monitored, words_of
 
-# metric -> its name for a reader, and what to look for in it
-CURVES: dict[str, tuple[str, str]] = {
-    "align/reward": (
-        "Reward",
-        "What the reward model gives the answers of a step. It should rise.",
-    ),
-    "align/kl": (
-        "Distance from the start",
-        "KL divergence in nats an answer. The price paid for reward; a runaway means hacking.",
-    ),
-    "align/entropy": ("Entropy", "How many ways to go on the policy sees. A collapse is sameness."),
-    "align/value_loss": (
-        "Value loss",
-        "How badly the value head foresees the reward. It should fall and stay low.",
-    ),
-    "align/policy_loss": ("Policy loss", "The clipped objective. Its level has no meaning."),
-    "align/clip_fraction": (
-        "Clipped share",
-        "Tokens whose change hit the trust region. Far above .3 the steps are too large.",
-    ),
-    "align/length": ("Answer length", "Tokens an answer. Length that chases reward is a warning."),
-    "align/kl_coef": ("KL coefficient", "How much each nat costs."),
-    "align/loss": ("Loss", "What the optimizer minimises, all its terms together."),
-    "align/grad_norm": ("Gradient norm", "Before clipping. Spikes come before trouble."),
-    "align/kl_k1": ("Distance, signed", "The same KL by its signed estimator; noisier, unbiased."),
-    "align/policy_kl": ("Step size", "KL from the sampling policy within a step, nats a token."),
-    "align/reward_std": ("Reward spread", "Standard deviation over a batch. Zero teaches nothing."),
-    "align/score": ("Score", "The reward as learned from: standardised, EOS penalty taken off."),
-    "align/accuracy": ("Pairs told apart", "Share of pairs in which the preferred answer leads."),
-    "reward/loss": ("Loss", "−log σ(chosen − rejected). Guessing costs .693."),
-    "reward/accuracy": (
-        "Accuracy",
-        "Share of pairs put in the order that labelers gave. Chance is .5.",
-    ),
-    "reward/eval_accuracy": ("Held-out accuracy", "The same on pairs the model never saw."),
-    "sft/loss": ("Loss", "Surprise at the demonstrations, in nats a token. It should fall."),
-}
+
+@dataclass(frozen=True)
+class Limits:
+    """What a page may hold at most: pairs, characters of a text, curves, points, table rows."""
+
+    pairs: int = answers.PAIRS
+    text: int = 4000
+    curves: int = 48
+    points: int = MOST_POINTS
+    rows: int = 200
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One stage of the report: its sentences, the facts beside them, its curves."""
+    """One part of the report; whatever of it is empty is left out of the page."""
 
     run: StageRun
     title: str
-    text: tuple[str, ...]
-    facts: tuple[tuple[str, str], ...]
-    curves: tuple[Curve, ...]
+    text: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    groups: tuple[Group, ...] = ()
     labelers: tuple[Mapping, ...] = ()
     card: Card | None = None
+    alerts: tuple[Alert, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    histogram: Markup | None = None
+    gaming: tuple[Symptoms, float] | None = None
+    pictures: tuple[Exhibit, ...] = ()
+    tables: tuple[Exhibit, ...] = ()
+    attacks: tuple[tuple[str, tuple[redteam_exhibits.Attack, ...]], ...] = ()
+    search: tuple[str, tuple[str, ...]] | None = None
+    pairs: tuple[answers.Pair, ...] = ()
+    browsed: str = ""
+
+    @property
+    def unsupported(self) -> bool:
+        """Whether any sample of the run was looked through for what its prompt does not support."""
+        return any("unsupported_after" in row for row in self.run.samples)
+
+    @property
+    def command(self) -> str:
+        """What makes the numbers of this chapter again, beside the old ones."""
+        verb, again = VERBS.get(self.run.stage, self.run.stage), f"{self.run.path}-again"
+        return shlex.join(["humanalign", verb, str(self.run.path / "config.yaml"), "--run", again])
 
 
+# The command line's verb where it is not the stage's name.
+VERBS = {"prefer": "pairs"}
 # What a row of the labelers table falls back on where a run's summary does not say it.
 LABELER = {"id": "", "kind": "", "n": None, "agreement": None, "weight": None, "reason": ""}
 
 
-def chapter(run: StageRun) -> Chapter:
+def chapters(runs: Sequence[StageRun], limits: Limits) -> list[Chapter]:
+    """The chapters of all runs, in the order of the loop."""
+    shown = [run for run in runs if not _surpassed(run, runs)]
+    return [chapter for run in shown for chapter in _chapters(run, limits)]
+
+
+def _surpassed(run: StageRun, runs: Sequence[StageRun]) -> bool:
+    """Whether a later evaluation measured the very same: this one then stands in the history."""
+    id = within(run.summary, "comparable").get("id")
+    alike = [each for each in runs if within(each.summary, "comparable").get("id") == id]
+    latest = max(alike, key=lambda each: str(each.record.get("finished")), default=run)
+    return bool(id) and run.stage == "evaluate" and run is not latest
+
+
+def _chapters(run: StageRun, limits: Limits) -> Iterator[Chapter]:
+    yield _stage(run, limits)
+    if run.stage == "align":
+        yield from filter(None, [_monitored(run, limits)])
+    if run.stage in ("evaluate", "redteam"):
+        yield from filter(None, [_honest(run), _samples(run, limits)])
+
+
+def _stage(run: StageRun, limits: Limits) -> Chapter:
     """Tell one stage; a stage without words of its own shows its numbers and curves."""
-    title, tell = TOLD.get(run.stage, (run.stage.capitalize(), _plain))
-    labelers = run.summary.get("labelers")
-    text = tell(run.summary)
+    title, text = words_of(run.stage, run.summary)
     if not run.finished:
         status = run.record.get("status", "unfinished")
         text = (f"This run is {status}, not finished: the numbers are those so far.", *text)
-    return Chapter(
+    told = Chapter(
         run=run,
         title=title,
         text=text,
-        facts=tuple(_facts(run.summary)),
-        curves=tuple(_curves(run)),
-        labelers=tuple(
-            {**LABELER, "flagged": False, **row}
-            for row in (labelers if isinstance(labelers, list) else ())
-            if isinstance(row, Mapping)
+        facts=tuple(facts_of(run.summary)),
+        groups=tuple(
+            groups(
+                run.name,
+                run.metrics,
+                alerts=read_alerts(run.alerts),
+                without="time/ monitor/",
+                most=(limits.curves, limits.points),
+            )
         ),
+        labelers=_labelers(run.summary, limits),
         card=told_summary(run.summary, run.samples) if run.stage == "reward" else None,
     )
+    if run.stage == "evaluate":
+        return _compared(told)
+    return _attacked(told, limits) if run.stage == "redteam" else told
 
 
-def _collect(s: Mapping) -> tuple[str, ...]:
-    return (
-        f"The model answered {number(s.get('prompts'))} prompts, "
-        f"{number(s.get('completions'))} answers in all. Nobody has judged anything yet: several "
-        "answers to one prompt are the material from which people choose.",
+def _labelers(summary: Mapping, limits: Limits) -> tuple[Mapping, ...]:
+    found = summary.get("labelers")
+    return tuple(
+        {**LABELER, "flagged": False, **row}
+        for row in (found[: limits.rows] if isinstance(found, list) else ())
+        if isinstance(row, Mapping)
     )
 
 
-def _prefer(s: Mapping) -> tuple[str, ...]:
-    first = (
-        f"Labelers put the answers to each prompt in order: {number(s.get('rankings'))} rankings, "
-        f"{number(s.get('pairs'))} pairs. A ranking of K answers without ties holds K(K−1)/2 "
-        "pairs, and each says one thing: this answer is preferred to that one."
-    )
-    second = (
-        "How often labelers agree is the yardstick for what follows. The consensus of several is "
-        "steadier than any one of them; a reward model far beyond even that has seen the answers."
-    )
-    return first, second
+def main_key(run: StageRun) -> str:
+    """The measure by which a run's samples are ordered."""
+    if run.stage == "redteam":
+        return "success"
+    found = measures(run.summary)
+    return found[0].key if found else "toxicity"
 
 
-def _reward(s: Mapping) -> tuple[str, ...]:
-    purpose = (
-        "The reward model takes the place of the labelers. It reads a prompt and an answer, gives "
-        "one number, and learned to give the preferred answer the higher one by the loss "
-        "−log σ(r(chosen) − r(rejected))."
+def _compared(told: Chapter) -> Chapter:
+    run, key = told.run, main_key(told.run)
+    tables = (
+        quality_exhibits.win_rates(run.summary),
+        quality_exhibits.non_inferiority(run.summary),
+        quality_exhibits.power(run.summary),
+        quality_exhibits.toxic(run.summary),
     )
-    if within(s, "auroc"):
-        return (
-            "The reward learned from texts with labels, one vote or many on each: it reads a text "
-            "and gives every label a number. One of them, chosen by its name, is the reward.",
-        )
-    if within(s, "card"):
-        return (purpose,)  # the card says how often it is right
-    share = with_interval(s.get("accuracy"))
-    return (
-        purpose,
-        f"On pairs it had not seen it picks the preferred answer this often: {share}. "
-        "Chance is .5.",
+    return replace(
+        told,
+        measures=tuple(measures(run.summary)),
+        histogram=answers.scores_histogram(run.samples, key),
+        gaming=answers.gaming(run.samples, key),
+        tables=tuple(each for each in tables if each),
     )
 
 
-def _align(s: Mapping) -> tuple[str, ...]:
-    moved = ""
-    if "reward_before" in s and "reward_after" in s:
-        moved = (
-            f" Over {number(s.get('steps'))} steps the reward went from "
-            f"{number(s['reward_before'])} to {number(s['reward_after'])}"
-        )
-        moved += f", at {number(s['kl'])} nats from the start." if "kl" in s else "."
-    return (
-        "In each step the policy answers a batch of prompts, the reward model scores the answers, "
-        f"and the policy is nudged towards those that scored above expectation.{moved}",
-        "A reward alone can be gamed: the model would drift to any text that scores. So each "
-        "answer pays for its distance from the model as it was, and the curves below are read "
-        "together: reward should rise while the distance stays small.",
+def _attacked(told: Chapter, limits: Limits) -> Chapter:
+    return replace(
+        told,
+        tables=redteam_exhibits.attacks(told.run.summary),
+        attacks=redteam_exhibits.telling(told.run.samples, limits.text),
+        search=redteam_exhibits.search(told.run.summary, limits.text),
     )
 
 
-def _evaluate(s: Mapping) -> tuple[str, ...]:
-    if not s.get("against"):
-        return (f"The model answered {number(s.get('prompts'))} prompts. Intervals are 95 %.",)
-    return (
-        f"The model before and the model after answered the same {number(s.get('prompts'))} "
-        "prompts. Intervals are 95 %, from resampling prompts; a finding is called one only where "
-        "the interval of the difference leaves 0 out and the p-value, adjusted by Holm for the "
-        "number of measures looked at, is under .05.",
+def _honest(run: StageRun) -> Chapter | None:
+    sure, hhh = honesty_exhibits.sureness(run.summary), honesty_exhibits.hhh(run.summary)
+    tables = (*honesty_exhibits.honesty(run.summary), *([hhh] if hhh else []))
+    if not tables and not sure:
+        return None
+    title = "Honest, helpful, harmless" if hhh and len(tables) > 1 else "Honesty"
+    title = "Helpful, honest, harmless" if hhh and len(tables) == 1 else title
+    said = "A model that pleases may say what is not so. These parts ask other questions than the "
+    return Chapter(
+        run,
+        title,
+        text=(f"{said}reward did.",),
+        pictures=(sure,) if sure else (),
+        tables=tables,
     )
 
 
-def _sft(_: Mapping) -> tuple[str, ...]:
-    return ("The model imitates demonstrations of the wanted behaviour, one token at a time.",)
+def _monitored(run: StageRun, limits: Limits) -> Chapter | None:
+    told, alerts = within(run.summary, "monitor"), read_alerts(run.alerts)
+    drawn = groups(
+        f"{run.name}-monitor",
+        run.metrics,
+        alerts=alerts,
+        only="monitor/",
+        most=(limits.curves, limits.points),
+    )
+    if not (told or alerts or drawn):
+        return None
+    grown = monitor_exhibits.grown(told)
+    return Chapter(
+        run,
+        "Watch for reward hacking",
+        text=monitored(told, alerts),
+        alerts=tuple(alerts),
+        groups=tuple(drawn),
+        pictures=monitor_exhibits.pictures(told),
+        tables=(grown,) if grown else (),
+    )
 
 
-def _plain(_: Mapping) -> tuple[str, ...]:
-    return ()
-
-
-TOLD: dict[str, tuple[str, Callable[[Mapping], tuple[str, ...]]]] = {
-    "sft": ("Learn from demonstrations", _sft),
-    "collect": ("Collect answers", _collect),
-    "prefer": ("Ask for preferences", _prefer),
-    "reward": ("Learn the reward", _reward),
-    "align": ("Align the policy", _align),
-    "evaluate": ("Measure what changed", _evaluate),
-}
-# Shown elsewhere in the page, in a better form than a fact.
-NOT_FACTS = ("labelers", "toxicity", "quality", "scorers", "length", "distinct2", "kl", "scale")
-
-
-def _facts(summary: Mapping) -> list[tuple[str, str]]:
-    facts = []
-    for name, value in summary.items():
-        label = "KL, nats" if name == "kl" else str(name).replace("_", " ")
-        if name == "snapshot":
-            facts.append((label, str(value)[:12]))  # enough of a checksum to tell two apart
-        elif isinstance(value, str):
-            facts.append((label, value))
-        elif name in NOT_FACTS and isinstance(value, Mapping):
-            facts += _alone(label, value)
-        elif isinstance(value, Mapping) and "value" in value:
-            facts.append((label, with_interval(value)))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            facts.append((label, number(value)))
-    return facts
-
-
-def _alone(label: str, told: Mapping) -> list[tuple[str, str]]:
-    """The measures of a model that is compared with none, which has only an "after"."""
-    if "after" in told and "before" not in told:
-        return [(label, with_interval(told["after"]))]
-    inner = [(str(name), value) for name, value in told.items() if isinstance(value, Mapping)]
-    return [fact for name, value in inner if "value" not in value for fact in _alone(name, value)]
-
-
-def _curves(run: StageRun) -> list[Curve]:
-    names = dict.fromkeys(name for row in run.metrics for name in row if name != "step")
-    rank = {name: place for place, name in enumerate(CURVES)}
-    shown = [name for name in names if not name.startswith("time/")]
-    curves = []
-    for name in sorted(shown, key=lambda name: (rank.get(name, len(rank)), name)):
-        points = [(row["step"], row[name]) for row in run.metrics if is_number(row.get(name))]
-        if not points:
-            continue
-        title = name.split("/", 1)[-1].replace("_", " ").capitalize()
-        title, explanation = CURVES.get(name, (title, ""))
-        steps, values = zip(*points, strict=True)
-        curves.append(curve(f"{run.name}-{len(curves)}", title, explanation, steps, values))
-    return curves
+def _samples(run: StageRun, limits: Limits) -> Chapter | None:
+    if not any("after" in row for row in run.samples):
+        return None
+    pairs = answers.pairs(run.samples, main_key(run), limits.pairs, limits.text)
+    return Chapter(
+        run,
+        "Read the attacks" if run.stage == "redteam" else "Read the answers",
+        pairs=tuple(pairs),
+        browsed=run.name,
+    )

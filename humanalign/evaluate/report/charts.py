@@ -14,9 +14,10 @@ import numpy as np
 from markupsafe import Markup
 
 # Units of every picture's viewBox; the page scales it to its column.
-WIDTH, HEIGHT = 300.0, 150.0
-LEFT, RIGHT, TOP, BOTTOM = 42.0, 8.0, 8.0, 20.0
+WIDTH, HEIGHT = 300.0, 164.0
+LEFT, RIGHT, TOP, BOTTOM = 42.0, 8.0, 22.0, 20.0
 MOST_POINTS = 400
+MOST_ALERTS = 40
 BINS = 20
 
 
@@ -34,10 +35,23 @@ class Curve:
 
 
 def curve(
-    id: str, title: str, explanation: str, steps: Sequence[float], values: Sequence[float]
+    id: str,
+    title: str,
+    explanation: str,
+    steps: Sequence[float],
+    values: Sequence[float],
+    *,
+    unit: str = "",
+    across_is: str = "step",
+    alerts: Sequence[float] = (),
+    most: int = MOST_POINTS,
 ) -> Curve:
-    """Draw one metric over the steps: every step thin, the running mean thick."""
-    x, y, block = _thinned(np.asarray(steps, float), np.asarray(values, float))
+    """Draw one metric over the steps: every step thin, the running mean thick.
+
+    `unit` names the upright axis, `across_is` the level one; `alerts` are steps to mark; `most`
+    points are drawn, each then the mean of several steps.
+    """
+    x, y, block = _thinned(np.asarray(steps, float), np.asarray(values, float), most)
     low, high = _range(y)
     across = scale(x[0], x[-1] if x[-1] > x[0] else x[0] + 1, LEFT, WIDTH - RIGHT)
     up = scale(low, high, HEIGHT - BOTTOM, TOP)
@@ -46,9 +60,13 @@ def curve(
     if window > 1:
         lines += _line("raw", across(x), up(y))
     lines += _line("line", across(x), up(_running_mean(y, window)))
+    inside = sorted({step for step in alerts if x[0] <= step <= x[-1]})[:MOST_ALERTS]
+    said = f"; alerts at {across_is} {', '.join(f'{s:.0f}' for s in inside)}" if inside else ""
+    axes = y_axis(low, high, up) + _x_axis(x, across, across_is) + upright_says(unit)
     svg = frame(
-        f"{title}: {number(y[0])} at step {x[0]:.0f}, {number(y[-1])} at step {x[-1]:.0f}",
-        _y_axis(low, high, up) + _x_axis(x, across) + lines + CURSOR,
+        f"{title}: {number(y[0])} at {across_is} {x[0]:.0f}, "
+        f"{number(y[-1])} at {across_is} {x[-1]:.0f}{said}",
+        axes + _flags([float(across(step)) for step in inside]) + lines + CURSOR,
     )
     note = f"thick: mean of {window} steps" if window > 1 else ""
     if block > 1:
@@ -98,12 +116,13 @@ def histogram(before: Sequence[float], after: Sequence[float], name: str) -> Mar
     body += Markup('<line class="axis" x1="60" x2="{}" y1="{}" y2="{}"/>').format(
         width - 16, middle, middle
     )
+    body += Markup('<text class="tick" x="342" y="270" text-anchor="middle">{}</text>').format(name)
     for tick in np.linspace(*edge, 6):
         body += Markup(
             '<text class="tick" x="{:.1f}" y="252" text-anchor="middle">{}</text>'
         ).format(float(across(np.array([tick]))[0]), f"{tick:.2g}")
     label = f"Share of answers by {name}; before above the line, after below it"
-    return frame(label, body, width, 258.0)
+    return frame(label, body, width, 274.0)
 
 
 def interval(
@@ -142,16 +161,16 @@ def number(value: object) -> str:
     if value == 0 or isinstance(value, int) or abs(value) >= 1000:
         text = f"{value:,.0f}"
     elif abs(value) < 0.001:
-        text = f"{value:.1e}"
+        text = f"{value:.5f}" if abs(value) >= 0.00001 else f"{value:.1e}"
     else:
         text = f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
         text = f"{value:.3f}" if abs(value) < 1 else text
     return text.replace("-", "−")
 
 
-def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """At most MOST_POINTS points: means over blocks of steps, and the size of a block."""
-    block = math.ceil(len(y) / MOST_POINTS)
+def _thinned(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """At most `most` points: means over blocks of steps, and the size of a block."""
+    block = math.ceil(len(y) / most)
     if block == 1:
         return x, y, 1
     starts = np.arange(0, len(y), block)
@@ -191,7 +210,8 @@ def _line(kind: str, x: np.ndarray, y: np.ndarray) -> Markup:
     return Markup('<polyline class="{}" points="{}"/>').format(kind, points)
 
 
-def _y_axis(low: float, high: float, up) -> Markup:
+def y_axis(low: float, high: float, up) -> Markup:
+    """Level lines at round values, each with its number at the left edge."""
     marks = Markup("")
     for tick, label in ticks(low, high):
         y = float(up(tick))
@@ -202,15 +222,37 @@ def _y_axis(low: float, high: float, up) -> Markup:
     return marks
 
 
-def _x_axis(x: np.ndarray, across) -> Markup:
+def _x_axis(x: np.ndarray, across, said: str) -> Markup:
     ends = [(x[0], "start"), (x[-1], "end")] if len(x) > 1 else [(x[0], "start")]
-    marks = Markup("")
+    marks = says(said, HEIGHT - 5)
     for step, anchor in ends:
-        word = "step " if anchor == "start" else ""
         marks += Markup(
-            '<text class="tick" x="{:.1f}" y="{}" text-anchor="{}">{}{:.0f}</text>'
-        ).format(float(across(step)), HEIGHT - 5, anchor, word, step)
+            '<text class="tick" x="{:.1f}" y="{}" text-anchor="{}">{:,.0f}</text>'
+        ).format(float(across(step)), HEIGHT - 5, anchor, step)
     return marks
+
+
+def says(text: str, y: float) -> Markup:
+    """The name of the level axis, in its middle."""
+    return Markup('<text class="tick" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>').format(
+        (LEFT + WIDTH - RIGHT) / 2, y, text
+    )
+
+
+def upright_says(text: str) -> Markup:
+    """The name of the upright axis, above it and level, so that nobody turns the head."""
+    if not text:
+        return Markup("")
+    return Markup('<text class="tick unit" x="0" y="9">{}</text>').format(text)
+
+
+def _flags(places: Sequence[float]) -> Markup:
+    """A line with a flag at its top for each alert: told by shape, not only by colour."""
+    flag = Markup(
+        '<g class="alert"><line x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>'
+        '<path d="M{0:.1f} {1}h7l-2.5 3 2.5 3h-7z"/></g>'
+    )
+    return Markup("").join(flag.format(x, TOP - 6, HEIGHT - BOTTOM) for x in places)
 
 
 def ticks(low: float, high: float) -> list[tuple[float, str]]:
@@ -224,7 +266,7 @@ def ticks(low: float, high: float) -> list[tuple[float, str]]:
     )
     step, digits = times * 10.0**power, max(0, digits - power)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    form = f",.{digits}f" if digits <= 4 else ".1e"
+    form = f",.{digits}f" if digits <= 5 else ".1e"
     ticks = [i * step for i in range(first, last + 1)]
     return [(t, "0" if t == 0 else f"{t:{form}}".replace("-", "−")) for t in ticks]
 

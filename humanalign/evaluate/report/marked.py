@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import groupby
 
 # Beyond this many words the quadratic comparison is not worth its time: nothing is marked.
 LIMIT = 800
@@ -12,10 +14,14 @@ LIMIT = 800
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of text; `changed` where the other side says something else there."""
+    """A stretch of text; `changed` where the other side says something else there.
+
+    `kind` says what in it has no support in the source: name, number or claim; "" for nothing.
+    """
 
     text: str
     changed: bool
+    kind: str = ""
 
 
 def mark(before: str, after: str) -> tuple[list[Piece], list[Piece], float]:
@@ -37,8 +43,41 @@ def mark(before: str, after: str) -> tuple[list[Piece], list[Piece], float]:
     return left, right, 1 - matcher.ratio()
 
 
+def flag(pieces: Sequence[Piece], spans: object) -> list[Piece]:
+    """Cut the pieces of one text where its unsupported spans [start, end, kind] begin and end.
+
+    Spans that are damaged, or reach beyond the text, are left out.
+    """
+    length = sum(len(piece.text) for piece in pieces)
+    kinds = [""] * length
+    for start, end, kind in whole_spans(spans, length):
+        kinds[start:end] = [kind] * (end - start)
+    flagged, at = [], 0
+    for piece in pieces:
+        inside = kinds[at : at + len(piece.text)]
+        at += len(piece.text)
+        place = 0
+        for kind, run in groupby(inside):
+            size = len(list(run))
+            flagged.append(Piece(piece.text[place : place + size], piece.changed, kind))
+            place += size
+    return flagged
+
+
+def whole_spans(spans: object, length: int) -> list[tuple[int, int, str]]:
+    """The spans [start, end, kind] that lie inside a text of `length` characters."""
+    found = []
+    for span in spans if isinstance(spans, list | tuple) else ():
+        if isinstance(span, list | tuple) and len(span) == 3:
+            start, end, kind = span
+            if isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length:
+                found.append((start, end, str(kind)))
+    return found
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"\s*\S+\s*$|\s*\S+|\s+", text)
+    # A word with the space before it; the punctuation after it is a word of its own.
+    return re.findall(r"\s*(?:[^\s.,;:!?]+|[.,;:!?]+)(?:\s*\Z)?|\s+", text)
 
 
 def _add(pieces: list[Piece], text: str, changed: bool) -> None:

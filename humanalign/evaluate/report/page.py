@@ -2,31 +2,44 @@
 
 The page says what happened stage by stage, in words, numbers and pictures. Everything a model or
 a labeler wrote is hostile text: escaped in the page, escaped again inside the script data, and a
-content security policy lets only this page's own script and style run.
+content security policy lets only this page's own script and style run. It stays under 2 MB
+whatever the runs hold, and says what it left out.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from humanalign.evaluate.report import exhibits
-from humanalign.evaluate.report.chapters import Chapter, chapter
-from humanalign.evaluate.report.charts import bar, number
+from humanalign.evaluate.report.browsing import packed, script_data
+from humanalign.evaluate.report.chapters import Chapter, Limits, chapters, main_key
+from humanalign.evaluate.report.charts import bar, interval, number
+from humanalign.evaluate.report.history_exhibits import history
+from humanalign.evaluate.report.measures import Measure
+from humanalign.evaluate.report.minute import minute
 from humanalign.evaluate.report.results import with_interval
 from humanalign.evaluate.report.stages import StageRun, read_stages
+from humanalign.evaluate.report.versus import chance, spread
 from humanalign.rows import write_bytes
 
 HERE = Path(__file__).parent
-# The command line's verb where it is not the stage's name.
-VERBS = {"prefer": "pairs"}
+# Bytes of the whole page, and how many of them are kept for the samples.
+MOST, SAMPLES = 1_950_000, 400_000
+# What a page is tried with, until it leaves room for the samples.
+TRIES = (
+    Limits(),
+    Limits(text=1500, curves=32, points=150, rows=60),
+    Limits(pairs=8, text=400, curves=12, points=60, rows=20),
+)
+# No text of the page can hold these: every "<" in it is escaped.
+SAMPLES_HERE, LEFT_OUT_HERE = "<!--samples-->", "<!--left out-->"
+SETTINGS = 20_000
 
 
 def report(path: Path | str, out: Path | str | None = None) -> Path:
@@ -42,11 +55,83 @@ def report(path: Path | str, out: Path | str | None = None) -> Path:
 
 
 def render(runs: Sequence[StageRun], path: Path) -> str:
-    """The page as a string."""
-    style, script = (
-        (HERE / "report.css").read_text("utf-8"),
-        (HERE / "report.js").read_text("utf-8"),
+    """The page as a string, its samples packed into what room the rest leaves."""
+    html, told, limits = "", [], TRIES[0]
+    for limits in TRIES:
+        told = chapters(runs, limits)
+        html = _html(runs, told, path)
+        if _size(html) <= MOST - SAMPLES:
+            break
+    shortened = ["some curves, points of curves, and the ends of long texts"]
+    scripts, notes = _samples([c for c in told if c.browsed], MOST - _size(html), limits.text)
+    left_out = _left_out([*(shortened if limits != TRIES[0] else []), *notes])
+    return html.replace(LEFT_OUT_HERE, left_out, 1).replace(SAMPLES_HERE, scripts, 1)
+
+
+def _samples(browsed: Sequence[Chapter], room: int, most: int) -> tuple[str, list[str]]:
+    """The script elements with the samples of each run, and what had no room among them."""
+    scripts, notes = "", []
+    for place, chapter in enumerate(browsed):
+        run, total = chapter.run, sum("after" in row for row in chapter.run.samples)
+        # What is left is shared evenly; 300 bytes are the element around the data and its note.
+        share = room // (len(browsed) - place) - 300
+        data, kept = packed(run.samples, main_key(run), share, most)
+        if data is not None:
+            head = Markup('<script type="application/json" class="samples" id="{}" data-run="{}">')
+            script = f"{head.format(f'samples-{place}', chapter.browsed)}{data}</script>\n"
+            scripts, room = scripts + script, room - _size(script)
+        if kept < total:
+            left = f"{number(total - kept)} of the {number(total)} samples of {run.name}"
+            notes.append(f"{left} (those kept are spread evenly over the change)")
+    return scripts, notes
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def _left_out(notes: Sequence[str]) -> str:
+    if not notes:
+        return ""
+    said = f"To stay under 2 MB this page leaves out {'; '.join(notes)}."
+    return Markup("<p>{} The files of the runs hold everything.</p>").format(said)
+
+
+def _html(runs: Sequence[StageRun], told: Sequence[Chapter], path: Path) -> str:
+    """The page without its samples."""
+    style, script = _joined("css", STYLES), _joined("js", SCRIPTS)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            minute=minute(told, path.resolve().name),
+            round=path.resolve().name,
+            date=str(runs[-1].record.get("finished") or runs[-1].record.get("started") or "")[:10],
+            policy=_policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
+            data=Markup(script_data(_cursors(told))),
+            chapters=told,
+            runs=runs,
+            history=history(runs),
+            seconds=_seconds(runs),
+            again=shlex.join(["humanalign", "report", str(path)]),
+            most_settings=SETTINGS,
+            samples_here=Markup(SAMPLES_HERE),
+            left_out_here=Markup(LEFT_OUT_HERE),
+        )
     )
+
+
+STYLES = ("report", "report_figures", "report_samples", "report_print")
+SCRIPTS = ("report", "report_samples")
+
+
+def _joined(kind: str, names: Sequence[str]) -> str:
+    return "\n".join((HERE / f"{name}.{kind}").read_text("utf-8") for name in names)
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -54,45 +139,14 @@ def render(runs: Sequence[StageRun], path: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "interval": with_interval, "chance": _chance}
-    chapters = [chapter(run) for run in runs]
-    evaluation = next((c.run for c in reversed(chapters) if c.run.stage == "evaluate"), None)
-    found = exhibits.measures(evaluation.summary) if evaluation else []
-    main = found[0] if found else None
-    samples = evaluation.samples if evaluation else ()
-    key = main.key if main else "toxicity"
-    return environment.get_template("report.html").render(
-        title=exhibits.headline(main) if main else _title(chapters, path),
-        round=path.resolve().name,
-        date=str(runs[-1].record.get("finished") or runs[-1].record.get("started") or "")[:10],
-        policy=_policy(style, script),
-        style=Markup(style),
-        script=Markup(script),
-        data=_script_data({c.run.name: _cursor(c) for c in chapters if c.curves}),
-        chapters=chapters,
-        main=main,
-        measures=found,
-        evaluation=evaluation,
-        reduction=_within(evaluation, "toxicity", "relative_reduction"),
-        glance=_glance(chapters, found, evaluation),
-        histogram=exhibits.scores_histogram(samples, key),
-        pairs=exhibits.pairs(samples, key),
-        warnings=exhibits.warnings(samples, key),
-        seconds=_seconds(runs),
-        commands=[*map(_command, runs), shlex.join(["humanalign", "report", str(path)])],
-    )
-
-
-def _title(chapters: Sequence[Chapter], path: Path) -> str:
-    """What a page without an evaluation is headed by: a reward's accuracy, else the run's name."""
-    said = [told.card.headline for told in chapters if told.card and told.card.headline]
-    return said[-1] if said else f"Report of {path.resolve().name}"
-
-
-def _command(run: StageRun) -> str:
-    """The command that makes the run again, beside the old one."""
-    verb, again = VERBS.get(run.stage, run.stage), f"{run.path}-again"
-    return shlex.join(["humanalign", verb, str(run.path / "config.yaml"), "--run", again])
+    environment.filters |= {
+        "number": number,
+        "interval": with_interval,
+        "chance": chance,
+        "spread": spread,
+        "picture": _difference,
+    }
+    return environment
 
 
 def _policy(style: str, script: str) -> str:
@@ -107,66 +161,30 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _chance(p: object) -> str:
-    """A p-value as journals print it."""
-    if not isinstance(p, int | float):
-        return "–"
-    return "< .001" if p < 0.001 else f"{p:.3f}"
+def _difference(measure: Measure) -> Markup:
+    """The difference of a measure with its interval, on a scale of its own around 0."""
+    told = measure.difference
+    if not told:
+        return Markup("")
+    low, high = told["ci_low"], told["ci_high"]
+    reach = 1.25 * max(abs(low), abs(high), 1e-9)
+    return interval(told["value"], low, high, (-reach, reach))
 
 
-def _script_data(data: object) -> Markup:
-    """JSON that cannot leave its script element whatever the strings in it say."""
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
+def _cursors(told: Sequence[Chapter]) -> dict[str, dict]:
+    """Run -> curve -> its points, for the cursor."""
+    found: dict[str, dict] = {}
+    for chapter in told:
+        for group in chapter.groups:
+            for curve in group.curves:
+                found.setdefault(chapter.run.name, {})[curve.id] = curve.points
+    return found
 
 
-def _cursor(told: Chapter) -> dict:
-    return {curve.id: curve.points for curve in told.curves}
-
-
-def _within(run: StageRun | None, *keys: str) -> Mapping | None:
-    found: object = run.summary if run else None
-    for key in keys:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) and found.get("value") is not None else None
-
-
-def _glance(
-    chapters: Sequence[Chapter], found: Sequence[exhibits.Measure], evaluation: StageRun | None
-) -> list[tuple[str, str, str]]:
-    """The numbers of the first minute: (name, value, what it says)."""
-    rows = []
-    for measure in found:
-        if measure.key in ("toxicity", "rougeL") or measure is found[0]:
-            change = exhibits.told(measure.difference)
-            before, after = (number(side["value"]) for side in (measure.before, measure.after))
-            rows.append(
-                (measure.name, f"{before} → {after}", f"{measure.finding}; change {change}")
-            )
-    if kl := _within(evaluation, "kl", "mean"):
-        said = f"nats an answer from the model before; {_spread(kl)}"
-        rows.append(("Distance moved (KL)", number(kl["value"]), said))
-    for told in chapters:
-        accuracy = _within(told.run, "accuracy") if told.run.stage == "reward" else None
-        if accuracy:
-            of = "texts given the label of most votes"
-            of = of if "auroc" in told.run.summary else "pairs in the labelers' order"
-            said = f"of held-out {of}; {_spread(accuracy)}"
-            rows.append(("Reward model accuracy", f"{100 * accuracy['value']:.0f} %", said))
-    return rows
-
-
-def _spread(result: Mapping) -> str:
-    low, high = number(result.get("ci_low")), number(result.get("ci_high"))
-    return f"95 % interval {low} to {high}, n\u00a0{number(result.get('n'))}"
-
-
-def _seconds(runs: Sequence[StageRun]) -> list[tuple[str, float, Markup, str]]:
-    """(run, seconds, bar, how the steps' time was spent) for each run."""
+def _seconds(runs: Sequence[StageRun]) -> list[tuple[StageRun, Markup, str]]:
+    """(run, bar of its share, how the steps' time was spent) for each run."""
     total = sum(run.seconds for run in runs) or 1.0
-    return [(run.name, run.seconds, bar(run.seconds / total), _clock(run)) for run in runs]
+    return [(run, bar(run.seconds / total), _clock(run)) for run in runs]
 
 
 def _clock(run: StageRun) -> str:

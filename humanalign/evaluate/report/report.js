@@ -1,12 +1,13 @@
 "use strict";
-// Without this script the page is whole; with it the curves have a cursor and the pairs a sort.
+// Without this script the page is whole; with it curves have a cursor and commands can be copied.
+const number = (v) => {
+  const size = Math.abs(v);
+  const text = v === 0 || size >= 1000 ? v.toFixed(0)
+    : size >= 1 ? v.toPrecision(3) : size < 0.00001 ? v.toExponential(1) : size < 0.001 ? v.toFixed(5) : v.toFixed(3);
+  return text.replaceAll("-", "−");
+};
+
 (() => {
-  const number = (v) => {
-    const size = Math.abs(v);
-    const text = v === 0 || size >= 1000 ? v.toFixed(0)
-      : size >= 1 ? v.toPrecision(3) : size < 0.001 ? v.toExponential(1) : v.toFixed(3);
-    return text.replaceAll("-", "−");
-  };
   const data = JSON.parse(document.getElementById("curves").textContent);
 
   const nearest = (points, step) => {
@@ -70,26 +71,23 @@
   };
   document.querySelectorAll(".curves").forEach(cursor);
 
-  const sort = document.getElementById("sort");
-  if (sort) {
-    const pairs = document.querySelector(".pairs");
-    const label = document.createElement("label");
-    const select = document.createElement("select");
-    const by = (name, sign) => (a, b) => sign * (a.dataset[name] - b.dataset[name]);
-    const orders = {
-      "greatest fall first": by("order", 1),
-      "greatest rise first": by("order", -1),
-      "greatest change either way": (a, b) => Math.abs(b.dataset.change) - Math.abs(a.dataset.change),
-      "most rewritten": by("rewritten", -1),
-    };
-    for (const name of Object.keys(orders)) select.add(new Option(name, name));
-    select.addEventListener("change", () =>
-      pairs.append(...[...pairs.children].sort(orders[select.value])));
-    label.append("Sort by ", select);
-    sort.append(label);
-    sort.hidden = false;
+  // A command beside a button that copies it; without a clipboard it is selected instead.
+  for (const command of document.querySelectorAll(".command")) {
+    const code = command.querySelector("code"), button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      getSelection().selectAllChildren(code);
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        button.textContent = "Copied";
+        setTimeout(() => { button.textContent = "Copy"; }, 2000);
+      } catch { button.textContent = "Selected"; }
+    });
+    command.append(button);
   }
 
-  addEventListener("beforeprint", () =>
-    document.querySelectorAll("details").forEach((details) => { details.open = true; }));
+  addEventListener("beforeprint", () => document
+    .querySelectorAll("details:not(.settings, .more, .listed details)")
+    .forEach((details) => { details.open = true; }));
 })();

@@ -15,13 +15,17 @@ ORDER = ("sft", "collect", "prefer", "reward", "align", "evaluate", "redteam")
 
 @dataclass(frozen=True)
 class StageRun:
-    """What a run directory says: run.json as `record`, its rows, and config.yaml as text."""
+    """What a run directory says: run.json as `record`, its rows, and config.yaml as text.
+
+    `alerts` are what the monitor raised while the run trained.
+    """
 
     path: Path
     record: Mapping
     config: str
     metrics: tuple[Mapping, ...]
     samples: tuple[Mapping, ...]
+    alerts: tuple[Mapping, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,12 +81,13 @@ def _read(folder: Path) -> StageRun:
         path=folder,
         record=record,
         config=config.read_text(encoding="utf-8") if config.exists() else "",
-        metrics=_metrics(folder / "metrics.jsonl"),
+        metrics=_stepped(folder / "metrics.jsonl"),
         samples=tuple(read_rows(samples)) if samples.exists() and samples.stat().st_size else (),
+        alerts=_stepped(folder / "alerts.jsonl"),
     )
 
 
-def _metrics(path: Path) -> tuple[Mapping, ...]:
+def _stepped(path: Path) -> tuple[Mapping, ...]:
     if not path.exists():
         return ()
     rows = []

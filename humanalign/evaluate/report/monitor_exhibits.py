@@ -1,0 +1,118 @@
+"""What the monitor saw in training: proxy against gold, the checkpoint kept, grown phrases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from humanalign.evaluate.report.card_exhibits import Exhibit, Line, mark
+from humanalign.evaluate.report.charts import number
+from humanalign.evaluate.report.monitor_charts import Fit, Series, over_optimisation
+from humanalign.evaluate.report.results import is_number, rows_of, whole, with_interval, within
+
+# Two scorers share one upright axis where neither moves more than so many times the other.
+ALIKE = 4
+# Proxy is what training sees, drawn as "before" is: a square.
+KINDS = {"proxy": "before", "gold": "after"}
+NAMES = {"proxy": "the reward that is trained on", "gold": "the scorer that is held out"}
+
+
+def pictures(told: Mapping) -> tuple[Exhibit, ...]:
+    """Proxy and gold over the distance, in one picture or, where their scales differ, in two."""
+    looks = [
+        look
+        for look in rows_of(told.get("looks"))
+        if is_number(look.get("kl")) and any(whole(look.get(side)) for side in KINDS)
+    ]
+    if len(looks) < 2:
+        return ()
+    sides = [side for side in KINDS if any(whole(look.get(side)) for look in looks)]
+    spans = [_span(looks, side) for side in sides]
+    if len(sides) == 2 and max(spans) > ALIKE * min(spans):
+        return tuple(_picture(told, looks, [side]) for side in sides)
+    return (_picture(told, looks, sides),)
+
+
+def _picture(told: Mapping, looks: list[Mapping], sides: list[str]) -> Exhibit:
+    series = [
+        Series(
+            KINDS[side],
+            tuple(
+                (_distance(look), mark(look[side], KINDS[side]))
+                for look in looks
+                if whole(look.get(side))
+            ),
+        )
+        for side in sides
+    ]
+    fit = _fit(told, looks) if "gold" in sides else None
+    kept = [_distance(look) for look in looks if look.get("step") == told.get("chosen_step")]
+    lines = tuple(
+        Line(
+            f"step {number(look.get('step'))}",
+            (
+                number(look["kl"]),
+                *(with_interval(look[side]) if whole(look.get(side)) else "–" for side in sides),
+            ),
+        )
+        for look in looks
+    )
+    legend = " ".join({"proxy": "Squares: proxy.", "gold": "Dots: gold."}[side] for side in sides)
+    if fit:
+        legend += f" Broken line: d({fit.alpha:.3g} − {fit.beta:.3g} log d), d = √KL."
+    if kept:
+        legend += " Upright line: the checkpoint that is kept."
+    title = {2: "Proxy against gold"}.get(len(sides), sides[0].capitalize())
+    return Exhibit(
+        title,
+        f"On held-out prompts, {' and '.join(NAMES[side] for side in sides)}. Where gold turns "
+        "down while proxy still rises, the reward is being gamed (Gao et al. 2022).",
+        ("KL, nats", *(side.capitalize() for side in sides)),
+        lines,
+        legend,
+        picture=over_optimisation(series, fit, kept[0] if kept else None, _label(looks, sides)),
+    )
+
+
+def _label(looks: list[Mapping], sides: list[str]) -> str:
+    told = []
+    for side in sides:
+        values = [look[side]["value"] for look in looks if whole(look.get(side))]
+        told.append(f"{side} from {number(values[0])} to {number(values[-1])}")
+    return f"{'; '.join(told)} over the square root of the KL"
+
+
+def _distance(look: Mapping) -> float:
+    return math.sqrt(max(0.0, look["kl"]))
+
+
+def _span(looks: list[Mapping], side: str) -> float:
+    values = [look[side]["value"] for look in looks if whole(look.get(side))]
+    return max(max(values) - min(values), 1e-9)
+
+
+def _fit(told: Mapping, looks: list[Mapping]) -> Fit | None:
+    found = within(told, "fit")
+    if not (is_number(found.get("alpha")) and is_number(found.get("beta"))):
+        return None
+    first = next(look["gold"]["value"] for look in looks if whole(look.get("gold")))
+    start = found.get("start")
+    return Fit(start if is_number(start) else first, found["alpha"], found["beta"])
+
+
+def grown(told: Mapping) -> Exhibit | None:
+    """The phrases whose rate rose most against the reference."""
+    lines = tuple(
+        Line(str(row.get("phrase")), (number(row.get("before")), number(row.get("after"))))
+        for row in rows_of(told.get("grown"))
+    )
+    if not lines:
+        return None
+    return Exhibit(
+        "Phrases that grew most",
+        "Times per 1000 phrases, in the answers of the model before and in training. One that "
+        "takes over is what the reward pays for.",
+        ("Before", "After"),
+        lines,
+        first="Phrase",
+    )
