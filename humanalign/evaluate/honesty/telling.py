@@ -55,6 +55,14 @@ def tell(family: Mapping[str, Measure], *, seed: int = 0) -> dict[str, Tree]:
     }
 
 
+def alone(name: str, measure: Measure, *, seed: int = 0) -> Tree:
+    """Each model's figure side by side: for what is a yardstick, not a claim."""
+    told: dict = {"after": _alone(name, measure, seed)}
+    if measure.before is not None:
+        told["before"] = _alone(name, Measure(measure.before, share=measure.share), seed)
+    return told
+
+
 def paired_shares(metric: str, before: ArrayLike, after: ArrayLike, *, better: Better) -> Paired:
     """Two shares of the same items, 0 or 1 each: intervals and p in closed form.
 
