@@ -39,6 +39,8 @@ PACKAGES = {
 }
 # How long wandb may keep a finished run waiting for a server that does not answer, in seconds.
 PATIENCE = 60.0
+# Rows that TensorBoard's writers may hold back; they write on a thread of their own.
+BUFFERED = 10
 # Its hundreds of numbers are the report's; a dashboard of scalars would drown in them.
 LEFT_OUT = ("card",)
 
@@ -66,37 +68,38 @@ class Trackers:
 
     A resumed run goes on in the same place. Steps that it does again, from its last checkpoint to
     where it was stopped, are not there twice: TensorBoard forgets them, and the others, which
-    cannot forget, are not sent them again.
+    cannot forget, are not sent them again. W&B says itself up to where it got them, and is sent
+    what a killed process could not deliver.
     """
 
     def __init__(self, run: Run, names: Sequence[str]) -> None:
         self._run = run
         self._names = tuple(dict.fromkeys(names))
         self._open: dict[str, GeneralTracker] | None = None
-        self._sent = self._step = run.last_step()
-        self._rewound: int | None = None
+        self._held: dict[str, int] = {}  # the last step that each has already
+        self._written = self._step = run.last_step()
+        self._kept = self._written  # the last row that a rewind left
 
     def rewind(self, step: int) -> None:
         """The rows after `step` are about to be written again."""
-        self._rewound = self._step = step
+        self._kept = self._step = step
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Send one row on, under the same names."""
         self._step = step
-        self._each(
-            lambda name, tracker: (
-                None
-                if name != "tensorboard" and step <= self._sent
-                else tracker.log(dict(metrics), step=step)
-            )
-        )
+        self._each(lambda name, tracker: self._send(name, tracker, step, metrics))
 
     def finish(self, summary: Mapping) -> None:
         """Send the final numbers as summary/..., each with its interval, and close."""
         numbers = {f"summary/{name}": value for name, value in numbers_of(summary)}
         self._each(lambda _, tracker: tracker.log(numbers, step=self._step))
         self._each(lambda _, tracker: tracker.finish())
-        self._open = {}
+
+    def _send(
+        self, name: str, tracker: GeneralTracker, step: int, metrics: Mapping[str, float]
+    ) -> None:
+        if step > self._held[name]:
+            tracker.log(dict(metrics), step=step)
 
     def _each(self, act: Callable[[str, GeneralTracker], None]) -> None:
         if self._open is None:
@@ -104,6 +107,7 @@ class Trackers:
             for name in self._names:
                 with self._failing(name):
                     self._open[name] = self._begin(name)
+                    self._catch_up(name, self._open[name])
         for name, tracker in list(self._open.items()):
             with self._failing(name):
                 act(name, tracker)
@@ -121,39 +125,74 @@ class Trackers:
             log.warning("%s: logging stops here, the run goes on: %s", name, said)
 
     def _begin(self, name: str) -> GeneralTracker:
-        from accelerate import PartialState, tracking  # torch, once training has begun
+        """Open one logger, and note in `_held` up to which step it has the run already."""
+        from accelerate import PartialState  # torch, once training has begun
 
         PartialState()  # accelerate's own log refuses to work without
-        place = self._run.path.resolve()
         about = hyperparameters(self._run)
-        first = True
         if name == "tensorboard":
-            first = not (place / "tensorboard").exists()
-            purge = {} if first or self._rewound is None else {"purge_step": self._rewound + 1}
-            tracker = tracking.TensorBoardTracker("tensorboard", place, **purge)
-        elif name == "wandb":
-            tracker = tracking.WandBTracker(
-                os.environ.get("WANDB_PROJECT", PROJECT),
-                id=_unique(about),
-                name=_title(self._run),
-                group=place.parent.name,
-                job_type=self._run.stage,
-                dir=str(place),
-                resume="allow",
-                settings={"finish_timeout": PATIENCE},
-            )
-        else:
-            tracker = tracking.TrackioTracker(
-                os.environ.get("TRACKIO_PROJECT", PROJECT),
-                name=f"{_title(self._run)} {_unique(about)}",
-                group=place.parent.name,
-                resume="allow",
-                embed=False,
-            )
+            return self._tensorboard(about)
+        return self._wandb(about) if name == "wandb" else self._trackio(about)
+
+    def _tensorboard(self, about: dict) -> GeneralTracker:
+        from accelerate.tracking import TensorBoardTracker
+
+        place = self._run.path.resolve()
+        new = not (place / "tensorboard").exists()
+        # A killed process may have left its last rows in a buffer: a few are written again.
+        self._held["tensorboard"] = held = 0 if new else max(0, self._kept - BUFFERED)
+        tracker = TensorBoardTracker(
+            "tensorboard",
+            place,
+            purge_step=None if new else held + 1,
+            # Its files are named by the second, which two starts may share.
+            filename_suffix=f".after-{0 if new else self._kept}",
+        )
         tracker.start()
-        if first:
+        if new:  # accelerate makes a folder of its own for them each time
             tracker.store_init_configuration(about)
         return tracker
+
+    def _wandb(self, about: dict) -> GeneralTracker:
+        from accelerate.tracking import WandBTracker
+
+        place = self._run.path.resolve()
+        tracker = WandBTracker(
+            os.environ.get("WANDB_PROJECT", PROJECT),
+            id=_unique(about),
+            name=_title(self._run),
+            group=place.parent.name,
+            job_type=self._run.stage,
+            dir=str(place),
+            resume="allow",
+            settings={"finish_timeout": PATIENCE},
+        )
+        tracker.start()
+        tracker.store_init_configuration(about)
+        # Offline, each start has a file of its own: it gets all rows, and the last tells the whole.
+        self._held["wandb"] = tracker.tracker.starting_step - 1
+        return tracker
+
+    def _trackio(self, about: dict) -> GeneralTracker:
+        from accelerate.tracking import TrackioTracker
+
+        tracker = TrackioTracker(
+            os.environ.get("TRACKIO_PROJECT", PROJECT),
+            name=f"{_title(self._run)} {_unique(about)}",
+            group=self._run.path.resolve().parent.name,
+            resume="allow",
+            embed=False,
+        )
+        tracker.start()
+        tracker.store_init_configuration(about)
+        self._held["trackio"] = self._written
+        return tracker
+
+    def _catch_up(self, name: str, tracker: GeneralTracker) -> None:
+        """Send the rows before this step that a logger does not have."""
+        for row in self._run.metrics():
+            if self._held[name] < row["step"] < self._step:
+                tracker.log({k: v for k, v in row.items() if k != "step"}, step=row["step"])
 
 
 def hyperparameters(run: Run) -> dict[str, str | int | float | bool]:
