@@ -27,13 +27,19 @@ router = APIRouter(dependencies=[Depends(admit)])
 def overview(request: Request) -> Response:
     """Every run of the folder, newest first."""
     folder = watched(request).folder.root
-    return _page(request, "overview", folder=folder.name, most=MOST_COMPARED)
+    return page(
+        request,
+        "watch/overview.html",
+        modules=MODULES["overview"],
+        folder=folder.name,
+        most=MOST_COMPARED,
+    )
 
 
 @router.get("/runs/{id}")
 def run(request: Request, place: Here) -> Response:
     """One run. Its metrics are read while the browser still loads the page's script."""
-    response = _page(request, "run", run=place)
+    response = page(request, "watch/run.html", modules=MODULES["run"], run=place)
     series = watched(request).shelf.series(place)
     response.background = BackgroundTask(series.look, "", 0, POINTS)
     return response
@@ -44,7 +50,9 @@ def compare(request: Request, run: Chosen = ()) -> Response:
     """Two to eight runs over each other."""
     places = watched(request).folder.places()
     ids = [id for id in dict.fromkeys(run) if id in places]
-    return _page(request, "compare", ids=ids, most=MOST_COMPARED)
+    return page(
+        request, "watch/compare.html", modules=MODULES["compare"], ids=ids, most=MOST_COMPARED
+    )
 
 
 def ready() -> None:
@@ -52,7 +60,3 @@ def ready() -> None:
     assets()
     for name in MODULES:
         ENVIRONMENT.get_template(f"watch/{name}.html")
-
-
-def _page(request: Request, name: str, **context: str | int | Place | list[str]) -> Response:
-    return page(request, f"watch/{name}.html", modules=MODULES[name], **context)
