@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import stdev
+
 from humanalign.errors import ConfigError, DataError, did_you_mean
 from humanalign.evaluate.monitor.book import Book
 from humanalign.evaluate.monitor.fit import fit
@@ -53,7 +54,8 @@ class Monitor:
     ) -> None:
         self.prompts = [Prompt(p) if isinstance(p, str) else p for p in prompts]
         self.gold, self.every, self.samples = gold, every, samples
-        self.action, self.doing = action, dict(rules or {})
+        self.action: What = action
+        self.doing: dict[str, What] = dict(rules or {})
         self.rollouts, self.show = rollouts, show
         self.rules = (kl_rule(kl_alarm), *RULES)
         _check(self)
@@ -73,16 +75,15 @@ class Monitor:
         self.book.note(shown.step, {**shown.metrics, **found})
         self._read_phrases(shown.step, texts, found)
         held_out = self._look(shown, found)
-        alerts, actions = [], []
+        alerts: list[Row] = []
         for rule, finding in self._findings(bool(held_out)):
             if self._rings(rule, shown.step):
                 of = (held_out, [True] * len(held_out)) if rule is GOLD else (rows, finished)
                 alerts.append(self._alert(rule, finding, shown.step, of))
-                actions.append(alerts[-1]["action"])
         return Advice(
             metrics=found,
             alerts=alerts,
-            action=next((a for a in ("back", "stop") if a in actions), "none"),
+            action=_strongest(alerts),
             keep=self._keep(),
             chosen=self.chosen,
             rollouts=self._rollouts(shown.step, rows),
@@ -164,7 +165,7 @@ class Monitor:
 
     def _alert(
         self, rule: Rule, finding: Finding, step: int, of: tuple[list[Row], Sequence[bool]]
-    ) -> dict:
+    ) -> Row:
         does = self._does(rule)
         action: Action = does if does in ("stop", "back") else "none"
         rows, finished = of
@@ -225,6 +226,11 @@ class Monitor:
             "looks": [each.as_row() for each in self.looks],
             "fit": _fitted(self.looks),
         }
+
+
+def _strongest(alerts: Sequence[Row]) -> Action:
+    asked = {alert["action"] for alert in alerts}
+    return "back" if "back" in asked else "stop" if "stop" in asked else "none"
 
 
 def _check(monitor: Monitor) -> None:

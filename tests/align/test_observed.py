@@ -1,0 +1,177 @@
+"""A run that is watched: it learns the same, is told to stop, goes back, and survives a kill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from small_policies import PROMPTS as HELD_OUT
+
+from humanalign.align.online import online
+from humanalign.evaluate.monitor.monitor import Monitor
+from humanalign.models import Policy
+from humanalign.run import Run
+from humanalign.settings import AlignConfig
+from humanalign.types import Action, Advice, Observer, Prompt, Shown
+
+from .online_toys import PROMPTS, Length, ShareOf, settings
+from .test_resume import differing, outcome, started
+
+SHORT = settings(
+    steps=6, batch=8, epochs=1, max_new_tokens=4, lora={"rank": 2}, checkpoint={"every": 2}
+)
+
+
+def watched(
+    folder: Path, path: Path, monitor: Observer | None, *, die_after: int = 0, config=SHORT
+) -> dict:
+    def progress(done: int, _: int) -> None:
+        if done == die_after:
+            raise EOFError
+
+    run = Run.open(path, stage="align", config=config.model_dump(), seed=config.seed)
+    policy = started(folder, config)
+    return online(policy, PROMPTS, ShareOf(), config, run=run, monitor=monitor, progress=progress)
+
+
+def everything(path: Path) -> dict[str, object]:
+    rows = {n: (path / n).read_bytes() for n in ("alerts.jsonl", "rollouts.jsonl")}
+    return outcome(path) | rows
+
+
+def curious(**keys) -> Monitor:
+    """It looks, shows and rings as often as it can."""
+    return Monitor(HELD_OUT, Length(), every=1, rollouts=1, kl_alarm=1e-9, **keys)
+
+
+def without_monitor(left: dict[str, object]) -> dict[str, object]:
+    rows = [
+        {k: v for k, v in row.items() if not k.startswith("monitor/")} for row in left["metrics"]
+    ]
+    summary = {k: v for k, v in left["summary"].items() if k != "monitor"}
+    return {**left, "metrics": rows, "summary": summary}
+
+
+@pytest.mark.parametrize("folder", ["llama", "small_t5"], indirect=True)
+def test_a_run_that_is_watched_learns_bit_for_bit_what_it_would_have_learned_alone(
+    folder, tmp_path
+):
+    watched(folder, tmp_path / "alone", None)
+    watched(folder, tmp_path / "watched", curious())
+    seen = outcome(tmp_path / "watched")
+    assert differing(outcome(tmp_path / "alone"), without_monitor(seen)) == []
+    assert all("monitor/gold" in row for row in seen["metrics"])
+
+
+def test_a_watched_run_that_was_killed_ends_bit_for_bit_as_the_one_that_was_not(llama, tmp_path):
+    watched(llama, tmp_path / "whole", curious())
+    with pytest.raises(EOFError):
+        watched(llama, tmp_path / "r", curious(), die_after=5)
+    watched(llama, tmp_path / "r", curious())
+    assert differing(everything(tmp_path / "whole"), everything(tmp_path / "r")) == []
+
+
+def test_a_watched_run_without_a_whole_checkpoint_begins_its_files_again(llama, tmp_path):
+    watched(llama, tmp_path / "whole", curious())
+    with pytest.raises(EOFError):
+        watched(llama, tmp_path / "r", curious(), die_after=1)
+    watched(llama, tmp_path / "r", curious())
+    assert differing(everything(tmp_path / "whole"), everything(tmp_path / "r")) == []
+
+
+@dataclass
+class Scripted:
+    """Asks for `action` at step 3 and has chosen step `chosen`, whose weights it wants kept."""
+
+    action: Action
+    chosen: int | None = None
+    shown: list[Shown] = field(default_factory=list)
+
+    def see(self, shown: Shown) -> Advice:
+        self.shown.append(shown)
+        keep = [] if self.chosen is None else [self.chosen]
+        action: Action = self.action if shown.step == 3 else "none"
+        return Advice(action=action, keep=keep, chosen=self.chosen)
+
+    def state(self) -> dict:
+        return {}
+
+    def restore(self, state: dict) -> None:
+        del state
+
+    def summary(self) -> dict:
+        return {}
+
+
+def weights(folder: Path, config: AlignConfig, observer: Observer | None, **watch) -> dict:
+    policy = started(folder, config)
+    online(policy, PROMPTS, ShareOf(), config, monitor=observer, **watch)
+    return {n: p.detach().clone() for n, p in policy.trainable().items()}
+
+
+def same(one: dict, other: dict) -> bool:
+    return all(torch.equal(one[n], other[n]) for n in one)
+
+
+def steps(count: int) -> AlignConfig:
+    return SHORT.model_copy(update={"steps": count})
+
+
+def test_a_run_that_is_told_to_stop_ends_there_with_the_weights_of_that_step(llama, tmp_path):
+    summary = watched(llama, tmp_path / "r", Scripted("stop"))
+    assert (summary["steps"], summary["stopped_by"]) == (3, "monitor")
+    assert same(weights(llama, SHORT, Scripted("stop")), weights(llama, steps(3), None))
+
+
+def test_a_run_that_is_sent_back_ends_with_the_weights_of_the_chosen_step(llama):
+    assert same(weights(llama, SHORT, Scripted("back", 1)), weights(llama, steps(1), None))
+
+
+def test_it_may_be_sent_back_to_the_very_start(llama):
+    begun = {n: p.detach().clone() for n, p in started(llama, SHORT).trainable().items()}
+    assert same(weights(llama, SHORT, Scripted("back", 0)), begun)
+
+
+def test_an_observer_sees_the_batch_of_the_reference_and_then_every_step_once(llama):
+    observer = Scripted("none")
+    weights(llama, SHORT, observer)
+    assert [each.step for each in observer.shown] == list(range(7))
+    assert all(len(each.completions) == SHORT.batch for each in observer.shown)
+
+
+def test_at_the_start_the_answers_to_held_out_prompts_are_0_nats_from_the_reference(llama):
+    asked: list[Sequence[float]] = []
+
+    class Asks(Scripted):
+        def see(self, shown: Shown) -> Advice:
+            answers = shown.ask([Prompt(t) for t in HELD_OUT], 3)
+            assert list(answers.prompts) == [t for t in HELD_OUT for _ in range(3)]
+            assert answers.rewards == ShareOf().score(answers.prompts, answers.completions)
+            asked.append(answers.kl)
+            return super().see(shown)
+
+    weights(llama, steps(2), Asks("none"))
+    assert set(asked[0]) == {0.0}
+    assert max(map(abs, asked[2])) > 0.0
+
+
+def test_the_alerts_of_a_run_name_the_samples_and_end_with_what_to_do(llama, tmp_path):
+    watched(llama, tmp_path / "r", curious())
+    rows = [json.loads(x) for x in (tmp_path / "r" / "alerts.jsonl").read_text().splitlines()]
+    [alarm] = [row for row in rows if row["rule"] == "kl_runaway"]
+    assert alarm["value"] > alarm["limit"] == 1e-9
+    assert {"prompt", "completion", "reward"} <= alarm["samples"][0].keys()
+    assert alarm["sentence"].endswith("set stop.kl.")
+
+
+def test_a_policy_that_is_watched_is_not_left_with_weights_of_another_step(llama):
+    policy = Policy.load(llama)
+    online(policy, PROMPTS, ShareOf(), settings(steps=1), monitor=curious())
+    alone = Policy.load(llama)
+    online(alone, PROMPTS, ShareOf(), settings(steps=1))
+    ours, theirs = policy.trainable(), alone.trainable()
+    assert all(torch.equal(ours[n], theirs[n]) for n in ours)
