@@ -128,17 +128,15 @@ def unlike(runs: Sequence[Evaluated]) -> str:
 
 
 def _evaluations(folder: Path) -> list[Evaluated]:
-    found = [
-        Evaluated(
-            path,
-            str(record["summary"].get("model") or record["summary"].get("policy")),
-            str(record.get("finished", record["started"])),
-            record["summary"],
-        )
-        for path, record in find_runs(folder)
-        if record["stage"] == "evaluate" and record["status"] == "finished"
-    ]
-    return sorted((run for run in found if run.terms), key=lambda run: (run.when, str(run.path)))
+    """Oldest first; of a run that was copied, the copies are left out."""
+    found: dict[tuple[str, str], Evaluated] = {}
+    for path, record in find_runs(folder):
+        if record["stage"] == "evaluate" and record["status"] == "finished":
+            summary, when = record["summary"], str(record.get("finished", record["started"]))
+            model = str(summary.get("model") or summary.get("policy"))
+            found.setdefault((record["id"], when), Evaluated(path, model, when, summary))
+    runs = [run for run in found.values() if run.terms]
+    return sorted(runs, key=lambda run: (run.when, str(run.path)))
 
 
 def _measures(run: Evaluated) -> Iterator[tuple[str, Terms, Mapping]]:
