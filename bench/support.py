@@ -23,6 +23,9 @@ from humanalign.rows import columns, read_rows
 
 NUMBER_WORDS = "two three four five six seven eight nine ten twelve fifteen twenty thirty fifty"
 NUMBER = re.compile(rf"(?<![\w#.])(?:\d[\d,:.]*\d|\d|{'|'.join(NUMBER_WORDS.split())})(?![\w#])")
+# Words that the rule below would take for names; days and months are numbers to the check.
+OTHERS = """Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April
+May June July August September October November December Miss Mrs Mister Sir Madam Doctor Dear"""
 NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}\b")
 SENTENCE = re.compile(r"(?:[^.!?]|(?<=\b[MD]r)\.|(?<=\bM[rs]s)\.)+[.!?]+\s*")
 
@@ -133,8 +136,9 @@ def plant_sentence(
 
 
 def _names(pair: Pair) -> list[str]:
-    """Words that have a capital inside a sentence of both texts, or before a colon, never none."""
+    """Words of both texts with a capital inside a sentence of the source, or before a colon."""
     said = set(NAME.findall(pair.source)) | set(re.findall(r"(?m)^([A-Z][a-z]+):", pair.source))
+    said -= set(OTHERS.split())
     return sorted(n for n in said if re.search(rf"\b{n}\b", pair.summary))
 
 

@@ -33,13 +33,17 @@ OPENERS = listed(
     "between under over without within through like unlike apart due given new good "
     "great big small old young"
 )
-# What a name at the start of a sentence is followed by, besides "-s" and "-ed".
+# What a name at the start of a sentence is followed by, besides "-s", "-ed" and "-n't".
 DOES = listed(
-    "is was has had will would can could does did may might must should and says said thinks "
-    "thought tells told wants wanted went came got made gave took felt knew found"
+    "is was has had will would can could does did may might must should and or said thought told "
+    "went came got made gave took felt knew found fell left ran bought brought met saw ate drank "
+    "slept lost won paid sold sent spent spoke wrote read heard held kept let put set sat stood "
+    "taught understood wore broke chose drove flew forgot grew hid led lent rang rode sang swam "
+    "threw woke began became built caught cut drew hit hurt showed"
 )
 ORDINARY = re.compile(r".*(?:ly|ing|tion|sion|ment|ness|ity|ful|less|ous|ive)$")
 DEMONYM = re.compile(r"(.{4,}?)(?:nese|ese|ians?|ans?|ns?|ish|ic)$")
+VERB = re.compile(r"[a-z]{2,}(?:s|ed|n't)")
 GAP = re.compile(r" |\. ?| ?& ?|-")
 
 
@@ -104,7 +108,7 @@ def _acts(words: tuple[Word, ...], at: int) -> bool:
         return False
     if following.capital and following.key not in NO_NAMES:
         return True
-    return following.key in DOES or bool(re.fullmatch(r"[a-z]{2,}(?:s|ed)", following.key))
+    return following.key in DOES or bool(VERB.fullmatch(following.key))
 
 
 def _of_a_place(key: str, source: Reading) -> bool:

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 from small_policies import PROMPTS, RESPONSES
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from tokenizers import ByteLevelBPETokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from humanalign.errors import ConfigError, DataError
 from humanalign.evaluate.honesty.likelihood import answer_logprobs
@@ -67,6 +75,36 @@ def test_the_probabilities_of_all_next_words_sum_to_one(llama: Path):
         special = float(policy.hf(ids).logits[0, -1].softmax(-1)[:4].sum())
     sums, _ = answer_logprobs(policy, ["w4"] * len(words), words)
     assert np.exp(sums).sum() + special == pytest.approx(1.0, abs=CLOSE)
+
+
+def byte_level() -> Policy:
+    """A random model whose tokenizer writes the space in front of a word into its token."""
+    bpe = ByteLevelBPETokenizer()
+    bpe.train_from_iterator(["A: red A: red cow"] * 9, vocab_size=280, special_tokens=["</s>"])
+    words = PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, eos_token="</s>")
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    config = LlamaConfig(vocab_size=300, num_hidden_layers=1, eos_token_id=0, **sizes)
+    return Policy(LlamaForCausalLM(config), words, "bytes")
+
+
+@torch.no_grad()
+def test_a_joined_answer_has_the_tokens_that_it_has_in_the_whole_text():
+    policy = byte_level()
+    head = policy.tokenizer("A:").input_ids
+    ids = policy.tokenizer("A: red").input_ids
+    logits = policy.hf(torch.tensor([ids])).logits[0].log_softmax(-1)
+    expected = sum(float(logits[t - 1, ids[t]]) for t in range(len(head), len(ids)))
+    sums, tokens = answer_logprobs(policy, ["A:"], [" red"], joined=True)
+    assert sums[0] == pytest.approx(expected, abs=CLOSE)
+    assert tokens[0] == len(ids) - len(head)
+
+
+def test_where_a_token_spans_the_border_both_are_read_apart():
+    # "A: r" + "ed" is "A", ":", " red" in one text: the prompt's last token is not there.
+    policy = byte_level()
+    joined, _ = answer_logprobs(policy, ["A: r"], ["ed"], joined=True)
+    apart, _ = answer_logprobs(policy, ["A: r"], ["ed"])
+    assert joined[0] == apart[0]
 
 
 def test_a_pair_longer_than_the_context_is_named(llama: Path):
