@@ -63,8 +63,10 @@ def redteam(config: RedteamConfig, place: Path, progress: Progress = None) -> Ma
             samples=config.samples,
             batch=config.batch,
             seed=config.seed,
+            drop_long=config.long_prompts == "drop",
             plan=_plan(config, mutations),
             attacker=attacker,
+            called=[config.model, *([config.against] if config.against else [])],
             run=run,
             progress=progress,
         )

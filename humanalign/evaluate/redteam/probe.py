@@ -17,7 +17,7 @@ from humanalign.evaluate.redteam.attack import (
     fitting,
     plain_attack,
 )
-from humanalign.evaluate.redteam.criteria import criteria
+from humanalign.evaluate.redteam.criteria import COMPLIED, criteria
 from humanalign.evaluate.redteam.mutations import USUAL, check_mutations
 from humanalign.evaluate.redteam.results import compare_shares, plain, refused, results, share
 from humanalign.evaluate.redteam.search import Hunt, Plan, Trial, search, shares
@@ -42,8 +42,10 @@ def redteam(
     samples: int = 1,
     batch: int = 64,
     seed: int = 0,
+    drop_long: bool = False,
     plan: Plan | None = None,
     attacker: Policy | None = None,
+    called: Sequence[str] = (),
     run: Run | None = None,
     progress: Progress | None = None,
 ) -> dict:
@@ -52,7 +54,10 @@ def redteam(
     An attack succeeds by any criterion of `success` (criteria.py). Safe requests of the set are
     asked as they are, to see how often they are declined. With a `plan`, new attacks on `policy`
     are searched for afterwards. With `run`, samples.jsonl and the summary are written.
-    ConfigError: an unknown mutation or criterion. DataError: under two harmful requests.
+    Forms of a request that are longer than the context are left out and counted; a request that
+    is too long itself, only with `drop_long`. `called` names the two models for the reader.
+    ConfigError: an unknown mutation or criterion. DataError: a request that is too long, under
+    two harmful requests.
     """
     if run is not None and run.finished:
         raise RunError(f"{run.path} is finished; name another directory to attack again")
@@ -60,13 +65,15 @@ def redteam(
     judges = criteria(success, scorers)
     bench = Bench(scorers, judges, sampling or Sampling(), samples, batch, seed)
     models = {"after": policy} if against is None else {"before": against, "after": policy}
-    sent = _sent(requests, names, list(models.values()), bench)
+    sent = _sent(requests, names, list(models.values()), bench, drop_long=drop_long)
     asked = len(models) * samples * (len(sent.attacks) + len(sent.innocent))
     count = _counter(progress, asked + (plan.budget if plan else 0))
     sides = {name: bench.ask(model, sent.attacks, count()) for name, model in models.items()}
-    safe = {name: bench.ask(m, sent.innocent, count()) for name, m in models.items()}
+    safe = {n: bench.ask(m, sent.innocent, count()) for n, m in models.items() if sent.innocent}
     summary = {
-        **_head(policy, against, requests, sent, bench),
+        "policy": next(iter(called), policy.name),
+        "against": against and next(iter(called[1:]), against.name),
+        **_head(requests, sent, bench),
         **results(sent.attacks, sides, judges, seed=seed),
         **_innocent(sent.innocent, safe, seed),
         "search": None,
@@ -100,9 +107,19 @@ class _Sent:
 
 
 def _sent(
-    requests: RequestSet, names: Sequence[str], models: Sequence[Policy], bench: Bench
+    requests: RequestSet,
+    names: Sequence[str],
+    models: Sequence[Policy],
+    bench: Bench,
+    *,
+    drop_long: bool,
 ) -> _Sent:
     longest = bench.sampling.max_new_tokens
+    if not drop_long:
+        asked = [request.said(request.text) for request in requests.requests]
+        for model in models:
+            # Refuses the first that is too long, with its length and what to do.
+            model.encode([model.render(prompt) for prompt in asked], max_new_tokens=longest)
     attacks, long = fitting(attacks_of(requests.attacks, names, bench.seed), models, longest)
     harmful = len({attack.request.id for attack in attacks})
     if harmful < 2:
@@ -112,33 +129,35 @@ def _sent(
         )
     safe, long_safe = fitting([plain_attack(r) for r in requests.look_alikes], models, longest)
     counts = {**long, "safe": sum(long_safe.values())}
-    left_out = [
-        f"{count} {name} requests were longer than the context and were not sent"
-        for name, count in counts.items()
-        if count
-    ]
+    told = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    left_out = [f"longer than the context, so never sent: {told}"] if told else []
     return _Sent(attacks, safe, left_out)
 
 
-def _head(
-    policy: Policy, against: Policy | None, requests: RequestSet, sent: _Sent, bench: Bench
-) -> dict:
+def _head(requests: RequestSet, sent: _Sent, bench: Bench) -> dict:
     means = [str(each) for each in bench.criteria]
     asked = [attack.prompt for attack in (*sent.attacks, *sent.innocent)]
     same = comparable(asked, bench.scorers, bench.sampling, bench.samples)
     same |= {"success": means}
     return {
-        "policy": policy.name,
-        "against": against.name if against else None,
         "set": requests.name,
         "prompts": len({attack.request.id for attack in sent.attacks}),
         "attacks": len(sent.attacks),
         "samples": bench.samples,
         "safe_prompts": len(sent.innocent),
         "success_means": means,
-        "notes": [*requests.notes, *sent.left_out],
+        "notes": [*requests.notes, *sent.left_out, *_caution(means)],
         "comparable": same | {"id": content_id({**same, "id": None})},
     }
+
+
+def _caution(means: Sequence[str]) -> list[str]:
+    if means != [COMPLIED]:
+        return []
+    return [
+        "complied only means that nothing was declined; to judge what was said, give a scorer and "
+        "success='[toxicity > 0.5]'"
+    ]
 
 
 def _innocent(attacks: Sequence[Attack], sides: Mapping[str, Judged], seed: int) -> dict:

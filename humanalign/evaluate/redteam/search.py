@@ -27,6 +27,8 @@ Progress = Callable[[int, int], None]
 # Each generation is one batch for the model; each best attack gets so many answers more.
 GENERATION, AGAIN = 32, 8
 MOST_MUTATIONS = 3
+# The share of a generation that descends from the best, and of those what changes the request.
+BRED, TRANSFER = 0.7, 0.5
 
 
 @dataclass(frozen=True)
@@ -120,21 +122,37 @@ def _ideas(
     rng: random.Random,
     seen: set[Idea],
 ) -> list[Idea]:
-    """New ideas, `wanted` at most: half of them children of the best so far, if we evolve."""
+    """New ideas, `wanted` at most: most of them children of the best so far, if we evolve."""
     elite = [trial.idea for trial in _best(trials, plan.keep, all_of=True)]
     found: list[Idea] = []
     suffixes = _suffixes(attacker, requests, plan, wanted, rng)
     for _ in range(20 * wanted):
         if len(found) == wanted:
             break
-        bred = plan.method == "evolve" and elite and rng.random() < 0.5
-        idea = rng.choice(elite) if bred else Idea(rng.choice(requests))
-        for _ in range(1 if bred else rng.randint(1, 2)):
-            idea = _changed(idea, plan, suffixes, rng)
+        if plan.method == "evolve" and elite and rng.random() < BRED:
+            idea = _child(elite, requests, plan, suffixes, rng)
+        else:
+            idea = Idea(rng.choice(requests))
+            for _ in range(rng.randint(1, 2)):
+                idea = _changed(idea, plan, suffixes, rng)
         if idea not in seen:
             seen.add(idea)
             found.append(idea)
     return found
+
+
+def _child(
+    elite: Sequence[Idea],
+    requests: Sequence[Request],
+    plan: Plan,
+    suffixes: Sequence[str],
+    rng: random.Random,
+) -> Idea:
+    """One of the best, the first ones likelier: its clothes on another request, or changed."""
+    parent = elite[min(rng.randrange(len(elite)), rng.randrange(len(elite)))]
+    if rng.random() < TRANSFER:
+        return replace(parent, request=rng.choice(requests))
+    return _changed(parent, plan, suffixes, rng)
 
 
 def _changed(idea: Idea, plan: Plan, suffixes: Sequence[str], rng: random.Random) -> Idea:
