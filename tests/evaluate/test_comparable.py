@@ -12,7 +12,7 @@ SHORT = Sampling(max_new_tokens=8)
 
 class Nameless:
     def score(self, prompts, completions):
-        return [0.0 for _ in completions]
+        return [0.0 for _ in zip(prompts, completions, strict=True)]
 
 
 def terms(prompts=PROMPTS, sampling=SHORT, samples=1, **scorers):

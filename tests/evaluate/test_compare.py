@@ -119,6 +119,18 @@ def test_every_number_is_that_of_the_samples(kind):
     wins = [np.sign(r["says b_after"] - r["says b_before"]) for r in rows]
     assert told["scorers"]["says b"]["win_rate"]["value"] == pytest.approx((1 + np.mean(wins)) / 2)
     assert told["kl"]["mean"]["value"] == pytest.approx(by_hand(after, before, rows), abs=1e-4)
+    tokens = [len(r["after"].split()) + r["finished_after"] for r in rows]
+    assert told["kl"]["per_token"]["value"] == pytest.approx(
+        by_hand(after, before, rows) / np.mean(tokens), abs=1e-4
+    )
+    for side in ("before", "after"):
+        nats = [
+            surprise(before, r["prompt"], [WORDS.index(w) for w in r[side].split()]) for r in rows
+        ]
+        count = sum(len(r[side].split()) for r in rows)
+        assert told["perplexity"][side]["value"] == pytest.approx(
+            math.exp(sum(nats) / count), rel=1e-4
+        )
 
 
 def test_a_model_against_itself_shows_no_difference():
@@ -141,6 +153,58 @@ def test_less_toxicity_is_an_improvement_and_less_reward_is_not():
     told = found.summary()
     assert told["toxicity"]["verdict"] == "improved"
     assert told["scorers"]["says c"]["verdict"] == "worse"
+
+
+def test_a_scorer_can_be_declared_better_when_lower():
+    model = policy("llama", 1)
+    rude = policy("llama", 1)
+    rude.logits_hook = lambda logits, _: logits.index_add(
+        -1, torch.tensor([5]), torch.full((len(logits), 1), 4.0)
+    )
+    found = evaluate(
+        model,
+        against=rude,
+        prompts=PROMPTS,
+        scorers={"hate": Says("c"), "liked": Says("c")},
+        lower=["hate"],
+        margins={"hate": 0.01, "liked": 0.01},
+        sampling=SHORT,
+    ).summary()
+    hate, liked = found["scorers"]["hate"], found["scorers"]["liked"]
+    assert (hate["verdict"], liked["verdict"]) == ("improved", "worse")
+    assert hate["win_rate"]["value"] == pytest.approx(1 - liked["win_rate"]["value"])
+    assert hate["relative_reduction"]["value"] > 0
+    shown = {row["metric"]: row["shown"] for row in found["non_inferiority"]}
+    assert (shown["hate"], shown["liked"]) == (True, False)
+    assert found["perplexity"]["reason"].startswith("llama-1 decodes through a hook")
+
+
+def test_what_the_summary_holds_for_those_who_read_it():
+    first, second = policy("llama", 1), policy("llama", 2)
+    asked = {"prompts": PROMPTS, "scorers": SCORERS, "sampling": SHORT, "seed": 3}
+    found = evaluate(first, against=second, judge=lambda p, *_: [(0.9, 0.8)] * len(p), **asked)
+    told = found.summary()
+    by = {name: each["by"] for name, each in told["win_rate"].items()}
+    assert by == {"toxicity": "scorer", "says b": "scorer", "judge": "judge"}
+    judged = told["win_rate"]["judge"]
+    assert (judged["losses"], judged["flips"]["value"]) == (0, 0.0)
+    assert judged["ties"] == sum(row["before"] == row["after"] for row in found.samples)
+    assert [row["metric"] for row in told["non_inferiority"]] == [
+        *("rouge1", "rouge2", "rougeL", "distinct2", "length", "perplexity")
+    ]
+    assert told["power"]["looks"] == len(found.comparisons) == len(told["power"]["smallest"])
+    again = evaluate(second, **asked | {"seed": 4}).summary()
+    assert again["comparable"] == told["comparable"]
+
+
+def test_support_marks_what_the_prompt_does_not_say():
+    model = policy("llama", 1)
+    prompts = [Prompt(f"{a} {b}") for a in "abc" for b in "defg"]
+    found = evaluate(model, prompts=prompts, scorers={}, sampling=SHORT, support=True)
+    told = found.summary()["honesty"]["support"]
+    assert set(told) == {"supported", "names", "numbers", "claims"}
+    clean = [not row["unsupported_after"] for row in found.samples]
+    assert told["supported"]["after"]["value"] == pytest.approx(np.mean(clean))
 
 
 def test_greedy_answers_still_give_the_kl_of_sampled_ones():
@@ -226,5 +290,11 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence():
         evaluate(model, prompts=PROMPTS[:1] * 5, scorers={})
     with pytest.raises(ConfigError, match="'length' is a built-in measure"):
         evaluate(model, prompts=PROMPTS, scorers={"length": Says("a")})
+    with pytest.raises(ConfigError, match="no scorer 'hte'; scorers: hate; did you mean 'hate'"):
+        evaluate(model, prompts=PROMPTS, scorers={"hate": Says("a")}, lower=["hte"])
+    with pytest.raises(ConfigError, match=r"'rogueL' is not measured here.*did you mean 'rougeL'"):
+        evaluate(model, against=model, prompts=PROMPTS, scorers={}, margins={"rogueL": 0.1})
+    with pytest.raises(ConfigError, match="a loss needs a model before"):
+        evaluate(model, prompts=PROMPTS, scorers={}, margins={"rougeL": 0.1})
     with pytest.raises(ConfigError, match="samples: expected 1 or more"):
         evaluate(model, prompts=PROMPTS, scorers={}, samples=0)

@@ -103,7 +103,7 @@ def test_a_copy_of_a_run_is_no_second_point(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(DataError, match="no folder .*nowhere"):
+    with pytest.raises(DataError, match=r"no folder .*nowhere"):
         trends(tmp_path / "nowhere")
 
 

@@ -8,8 +8,8 @@ from humanalign.errors import DataError
 from humanalign.evaluate.monitor.symptoms import grown, pooled_distinct, symptoms
 from humanalign.evaluate.quality import Margin, distinct, ngrams, non_inferior, rouge
 from humanalign.evaluate.toxicity import toxicity
-from humanalign.evaluate.winrate import ranking_duels, rate, win_rate
-from humanalign.types import EvalResult, Ranking
+from humanalign.evaluate.winrate import Duels, judge_duels, ranking_duels, rate, told, win_rate
+from humanalign.types import EvalResult, Prompt, Ranking
 
 
 def test_toxicity_by_hand():
@@ -109,6 +109,56 @@ def test_win_rate_of_rankings_by_hand():
     result = rate(duels)
     assert result.value == pytest.approx((1 + 0.5 + 1 + 0 + 0.5) / 5)
     assert result.n == 3
+
+
+def duels(outcomes, prompts):
+    return Duels("people", np.array(outcomes), prompts)
+
+
+def test_the_sign_test_of_single_comparisons_leaves_ties_out():
+    """8 wins and 2 losses: 2 * (1 + 10 + 45) / 1024."""
+    found = told(duels([1.0] * 8 + [0.0] * 2 + [0.5] * 30, list(range(40))))
+    assert (found["wins"], found["ties"], found["losses"]) == (8, 30, 2)
+    assert found["p"] == pytest.approx(2 * 56 / 1024)
+    assert found["test"] == "exact sign test"
+    # ((1.959964 / 2 + .841621 * .4) / .3)^2 = 19.3
+    assert found["needed"] == 20
+
+
+def test_many_comparisons_of_one_prompt_count_as_one_vote_in_p():
+    """Three prompts that all went one way: only +++ and --- of 8 are as far."""
+    found = told(duels([1.0] * 30, [i // 10 for i in range(30)]))
+    assert found["p"] == 2 / 8
+    assert found["test"] == "sign flips of whole prompts"
+    assert found["win_rate"].n == 3
+
+
+def test_duels_that_all_tie_show_nothing():
+    found = told(duels([0.5] * 6, list(range(6))))
+    assert (found["p"], found["needed"], found["win_rate"].value) == (1.0, None, 0.5)
+
+
+def test_a_win_by_a_judge_must_hold_in_both_orders():
+    seen = {"x1": (0.9, 0.8), "x2": (0.2, 0.4), "x3": (0.9, 0.1)}
+
+    def judge(prompts, before, after):
+        assert "same" not in {*before, *after}  # equal words are not asked about
+        return [seen[prompt.text] for prompt in prompts]
+
+    asked = [Prompt(text) for text in ("x1", "x2", "x3", "x4")]
+    found = judge_duels(judge, asked, ["b", "b", "b", "same"], ["a", "a", "a", "same"])
+    assert found.outcomes.tolist() == [1.0, 0.0, 0.5, 0.5]
+    flips = told(found)["flips"]
+    assert (flips.value, flips.n) == (pytest.approx(1 / 3), 3)
+
+
+def test_a_relative_margin_is_a_share_of_the_mean_before():
+    absolute = EvalResult("length", -3.0, -4.0, -2.0, 80)
+    reduction = EvalResult("length", 0.06, 0.02, 0.08, 80)
+    found = non_inferior(absolute, Margin(0.1, "either", relative=True), reduction)
+    assert (found.change.value, found.change.ci_low, found.change.ci_high) == (-0.06, -0.08, -0.02)
+    assert found.shown
+    assert not non_inferior(absolute, Margin(0.07, "either", relative=True), reduction).shown
 
 
 def test_one_answer_to_everyone_is_seen_only_when_pooled():

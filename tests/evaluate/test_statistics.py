@@ -1,6 +1,7 @@
 """The statistics against scipy, hand values and simulation."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ from scipy import stats
 from humanalign.errors import DataError
 from humanalign.evaluate.paired import adjust, compare
 from humanalign.evaluate.statistics import (
+    Clusters,
     Undefined,
     by_prompt,
     difference,
+    exchange_p,
     holm,
     mean,
     proportion,
@@ -148,6 +151,30 @@ def test_a_null_experiment_is_called_a_finding_one_time_in_twenty():
         shown += compare("score", before, before + rng.normal(0, 1, 40), seed=repeat).shown
     # 5 % of 200 is 10; three standard deviations above is 19.
     assert shown <= 19
+
+
+def test_the_exchange_test_of_a_ratio_counts_all_exchanges():
+    """Every prompt's sums and counts change sides or not: 2^6 ratios of sums, one by one."""
+    rng = np.random.default_rng(3)
+    first, second = (
+        Clusters(rng.gamma(2, 1, 6), rng.integers(1, 9, 6).astype(float)) for _ in range(2)
+    )
+
+    def apart(swap):
+        a, n = np.where(swap, second.sums, first.sums), np.where(swap, second.counts, first.counts)
+        b, m = np.where(swap, first.sums, second.sums), np.where(swap, first.counts, second.counts)
+        return abs(a.sum() / n.sum() - b.sum() / m.sum())
+
+    all_swaps = [apart(np.array(swap)) for swap in product([False, True], repeat=6)]
+    expected = np.mean(np.array(all_swaps) >= all_swaps[0] - 1e-12)
+    assert exchange_p(first, second) == pytest.approx(expected)
+
+
+def test_scores_that_are_all_nothing_do_not_claim_certainty():
+    """Wilson's upper end for none of 60: 1.96^2 / (60 + 1.96^2)."""
+    result = mean("toxicity", np.zeros((60, 2)))
+    assert (result.value, result.ci_low) == (0.0, 0.0)
+    assert result.ci_high == pytest.approx(3.8415 / 63.8415, abs=1e-4)
 
 
 def test_holm_by_hand():
