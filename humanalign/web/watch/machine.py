@@ -23,7 +23,7 @@ class Machine:
         self._read = self._gpus_read = float("-inf")
         self._said: dict = {}
         self._gpus: list[dict] = []
-        psutil.cpu_percent(None)  # the share since the call before; the first one says nothing
+        self._clock = _clock()
 
     def load(self) -> dict:
         """{cpu (percent), cores, load (a minute's queue), memory {used, total} in bytes, gpus}."""
@@ -32,14 +32,26 @@ class Machine:
             if now - self._gpus_read >= GPUS_EVERY:
                 self._gpus, self._gpus_read = _gpus(), now
             if now - self._read >= EVERY:
-                self._said, self._read = _processors(), now
+                before, self._clock = self._clock, _clock()
+                self._said, self._read = _processors(before, self._clock), now
             return self._said | {"gpus": self._gpus}
 
 
-def _processors() -> dict:
+def _clock() -> tuple[float, float]:
+    """Seconds that the processors worked and that they had, since the machine started.
+
+    psutil.cpu_percent keeps its last reading a thread, and each request has a thread of its own.
+    """
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    return sum(times[:8]) - idle, sum(times[:8])
+
+
+def _processors(before: tuple[float, float], now: tuple[float, float]) -> dict:
     memory = psutil.virtual_memory()
+    passed = now[1] - before[1]
     return {
-        "cpu": psutil.cpu_percent(None),
+        "cpu": 100 * (now[0] - before[0]) / passed if passed > 0 else 0.0,
         "cores": psutil.cpu_count() or 1,
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "memory": {"used": memory.total - memory.available, "total": memory.total},

@@ -21,6 +21,7 @@ export class Board {
     this.step = null;
     this.dragged = null;
     this.order = [];
+    this.names = new Map(); // run id -> what it is called, where there are several
     this.pending = false;
     this.colours = {};
     this.observe();
@@ -30,8 +31,8 @@ export class Board {
   /** Lay out the figures for `groups` of metrics; those that are there already keep their data. */
   arrange(groups) {
     const names = groups.flatMap((group) => group.metrics.map((metric) => metric.name)).join("\n");
-    if (names === this.names) return;
-    this.names = names;
+    if (names === this.arranged) return;
+    this.arranged = names;
     const held = this.charts;
     this.charts = new Map();
     this.place.replaceChildren(...groups.map((group) => {
@@ -106,8 +107,11 @@ export class Board {
   /** The colour and the dash of a run's curve. */
   look(id) {
     const place = Math.max(0, this.order.indexOf(id));
-    return { colour: this.colours[`c${place % 8 + 1}`], dash: dashOf(place), thin: this.order.length > 1 };
+    return { colour: this.colours[this.hue(id)], dash: dashOf(place), thin: this.order.length > 1 };
   }
+
+  /** The name of a run's colour. */
+  hue(id) { return `c${Math.max(0, this.order.indexOf(id)) % 8 + 1}`; }
 
   setStep(step) {
     this.step = step;

@@ -212,13 +212,16 @@ export class Chart {
 
   /** The value under the cursor, or the last one, in the caption and for a screen reader. */
   say() {
-    const [[, curve]] = this.shown();
-    const at = this.board.step == null ? curve.length - 1 : curve.nearest(this.board.step);
-    if (this.curves.size === 1) {
+    const told = [...this.shown()].map(([id, curve]) => {
+      const at = this.board.step == null ? curve.length - 1 : curve.nearest(this.board.step);
       const spread = curve.low && curve.high[at] > curve.low[at] ? ` (${number(curve.low[at])} to ${number(curve.high[at])})` : "";
-      put(this.output, number(curve.y[at]) + (this.board.step == null ? "" : spread));
+      return [id, number(curve.y[at]) + (this.curves.size === 1 ? spread : "")];
+    });
+    if (this.output.children.length !== told.length) {
+      this.output.replaceChildren(...told.map(([id]) => el("span", { class: `ink-${this.board.hue(id)}` })));
     }
-    const label = `${this.metric.title}: ${number(curve.y[0])} at step ${curve.x[0]}, ${number(curve.last)} at step ${curve.lastStep}`;
+    told.forEach(([, text], i) => put(this.output.children[i], text));
+    const label = `${this.metric.title}. ${[...this.shown()].map(([id, curve]) => `${this.board.names.get(id) ?? ""} ${number(curve.y[0])} at step ${curve.x[0]}, ${number(curve.last)} at step ${curve.lastStep}`).join("; ")}`;
     if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
   }
 

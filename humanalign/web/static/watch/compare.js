@@ -3,7 +3,7 @@
 import { Board } from "./board.js";
 import { dashOf } from "./chart.js";
 import { ask, poll } from "./poll.js";
-import { el, put, show, status } from "./words.js";
+import { el, number, put, show, status } from "./words.js";
 
 const at = (name) => document.getElementById(name);
 const ids = at("compared").dataset.runs.split(" ").filter(Boolean);
@@ -78,11 +78,22 @@ function legend(runs) {
 
 function matrix(place, rows, runs) {
   const section = place.closest("section");
-  show(section, rows.length > 0);
+  if (section) show(section, rows.length > 0);
   place.querySelector("thead tr").replaceChildren(el("th", { scope: "col" }, place.dataset.first),
     ...runs.map((run) => el("th", { scope: "col", dir: "auto" }, run.name)));
   place.querySelector("tbody").replaceChildren(...rows.map((row) => el("tr", {}, el("th", { scope: "row" }, row.key),
     ...row.values.map((value) => el("td", { dir: "auto" }, value ?? "–")))));
+}
+
+/** The last value of each metric in each run, for who does not look at curves. */
+function lastValues() {
+  const table = at("values");
+  if (!table.closest("details").open) return;
+  const rows = [...board.charts.values()].map((chart) => ({
+    key: chart.metric.title,
+    values: ids.map((id) => (chart.curves.has(id) ? number(chart.curves.get(id).last) : null)),
+  }));
+  matrix(table, rows, ids.map((id) => ({ name: board.names.get(id) ?? id })));
 }
 
 async function beside() {
@@ -90,6 +101,7 @@ async function beside() {
   const now = JSON.stringify([found.settings, found.numbers, found.runs.map((run) => [run.id, status(run)])]);
   if (now === lists) return;
   lists = now;
+  for (const run of found.runs) board.names.set(run.id, run.name);
   legend(found.runs);
   matrix(at("settings"), found.settings, found.runs);
   matrix(at("numbers"), found.numbers, found.runs);
@@ -100,4 +112,10 @@ async function beside() {
 board.drawn = () => {
   if (board.longest && !performance.getEntriesByName("curves").length) performance.mark("curves");
 };
-if (ids.length) poll(() => Promise.all([curves(), beside()]));
+if (ids.length) {
+  at("values").closest("details").addEventListener("toggle", lastValues);
+  poll(async () => {
+    await Promise.all([curves(), beside()]);
+    lastValues();
+  });
+}

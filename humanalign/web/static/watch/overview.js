@@ -56,6 +56,7 @@ function fill(parts, run) {
   put(parts.alerts, alerts(run.alerts));
   parts.alerts.parentNode.dataset.level = gravest(run.alerts);
   put(parts.started, moment(run.started));
+  for (const cell of parts.row.querySelectorAll("td[data-label]")) cell.classList.toggle("blank", !cell.textContent.trim());
 }
 
 /** Lay the rows out by round again; only when a run came, went, or changed its place. */
