@@ -256,44 +256,33 @@ def sampled_pool(prompts: int, answers: int) -> dict[str, Array]:
 
 def power(repeats: int) -> None:
     """Print the power that is promised and the share of data sets in which the effect is found."""
-    print(f"A planted fall of 10 % of the mean, n = 500, {repeats} data sets each")
-    for name, spread in (("small spread", 40.0), ("middling spread", 2.5), ("wide spread", 0.8)):
+    print(f"Planted: the mean falls by 10 %, n = 500, {repeats} data sets each")
+    for redrawn in (0.15, 0.3, 0.6):
         for looks in (1, 9):
-            promised, found = promise_and_finds(spread, looks=looks, n=500, repeats=repeats)
+            promised, found = promise_and_finds(redrawn, looks=looks, n=500, repeats=repeats)
             print(
-                f"  {name:16} {looks} measures: promised {promised:.3f}, "
-                f"found {_share(found, repeats)}",
+                f"  {100 * redrawn:.0f} % of the answers are new, {looks} measures: "
+                f"promised {100 * promised:.1f} %, found {_share(found, repeats)}",
                 flush=True,
             )
 
 
-def promise_and_finds(spread: float, *, looks: int, n: int, repeats: int) -> tuple[float, int]:
+def promise_and_finds(redrawn: float, *, looks: int, n: int, repeats: int) -> tuple[float, int]:
     """(mean power promised from the spread of each data set, times the effect was found).
 
-    Skewed scores fall by 10 % on average; `spread` is how alike the prompts are in that. The other
-    `looks` - 1 measures of the family did not change, so Holm's p is theirs too.
+    Scores like toxicity; a share `redrawn` of the prompts gets a new answer, so much better that
+    the mean of all falls by 10 %. The other `looks` - 1 measures of the family did not change.
     """
     rng = np.random.default_rng(looks)
+    others = dict.fromkeys((f"other {i}" for i in range(looks - 1)), NULL)
     promised, found = [], 0
     for _ in range(repeats):
-        before = rng.beta(0.5, 2.0, size=n)
-        after = (
-            before * rng.beta(0.9 * spread, 0.1 * spread, size=n)
-            if spread > 1
-            else _redrawn(rng, before)
-        )
+        before, again = rng.beta(0.5, 2.0, size=(2, n))
+        after = np.where(rng.random(n) < redrawn, (1 - 0.1 / redrawn) * again, before)
         paired = compare("toxicity", before, after, better="lower", seed=SEED)
-        # The largest p of `looks`: Holm multiplies this one by their number.
-        family = adjust({"toxicity": paired, **dict.fromkeys(map(str, range(looks - 1)), NULL)})
-        found += family["toxicity"].verdict == "improved"
+        found += adjust({"toxicity": paired, **others})["toxicity"].verdict == "improved"
         promised.append(chance(paired.difference, -0.02, looks=looks))
     return float(np.mean(promised)), found
-
-
-def _redrawn(rng: np.random.Generator, before: Array) -> Array:
-    """Another answer: a third of the prompts get a new score, of a mean that is 30 % lower."""
-    again = rng.random(len(before)) < 1 / 3
-    return np.where(again, 0.7 * rng.beta(0.5, 2.0, size=len(before)), before)
 
 
 _NOTHING = EvalResult("other", 0.0, -1.0, 1.0, 500)

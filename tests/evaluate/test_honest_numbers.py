@@ -1,0 +1,46 @@
+"""The simulations of bench/honest.py, made small: each asserts what the full one prints."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from bench import honest
+
+KINDS = {kind.name: kind for kind in honest.kinds()}
+
+
+@pytest.mark.parametrize("name", ["relative reduction, skewed", "perplexity, unequal lengths"])
+def test_intervals_hold_the_truth_as_often_as_they_claim(name):
+    held, defined = honest.covered(KINDS[name], 100, 120)
+    # Of 120 at 95 %, fewer than 106 or more than 119 happen once in a thousand.
+    assert defined == 120
+    assert binom.ppf(0.001, 120, 0.95) <= held <= binom.ppf(0.999, 120, 0.95)
+
+
+def test_the_win_rate_of_the_simulation_is_that_of_many_draws():
+    before, after = KINDS["win rate with ties"].draw(np.random.default_rng(5), 200_000)
+    wins = np.mean(after > before) + np.mean(after == before) / 2
+    assert KINDS["win rate with ties"].truth == pytest.approx(wins, abs=0.004)
+
+
+@pytest.mark.slow
+def test_the_same_model_twice_is_hardly_ever_said_to_have_changed():
+    """Six measures of 80 prompts, two of them copies; 5 % of 80 is 4, and 12 has p < .001."""
+    rng = np.random.default_rng(0)
+    level = rng.beta(0.3, 1.0, size=(80, 1))
+    pool = {
+        "toxicity": rng.random((80, 12)) * level,
+        "reward": level + rng.normal(size=(80, 12)),
+        "length": rng.integers(5, 20, size=(80, 12)).astype(float),
+        "tokens": rng.integers(5, 20, size=(80, 12)).astype(float),
+    }
+    pool |= {"copy": pool["reward"], "nats": pool["tokens"] * rng.gamma(4, 0.3, size=(80, 12))}
+    shown = honest.null_findings(pool, 80)
+    assert sum(bool(found) for found in shown) < 12
+
+
+@pytest.mark.slow
+def test_a_planted_effect_is_found_as_often_as_was_promised():
+    promised, found = honest.promise_and_finds(0.3, looks=3, n=300, repeats=100)
+    assert 0.2 < promised < 0.95
+    assert binom.ppf(0.001, 100, promised - 0.05) <= found <= binom.ppf(0.999, 100, promised + 0.05)
