@@ -160,6 +160,10 @@ class ChatConfig(Samples):
 
 class ExportConfig(Settings):
     out: str = Field(description="directory to write")
+    evaluation: str | None = Field(
+        default=None,
+        description="evaluate and redteam runs below this for the card; null: next to the run",
+    )
 
 
 class RoundSettings(Settings):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
 from humanalign.errors import ConfigError
+from humanalign.hub import BUNDLED
+from humanalign.rows import read_rows
 from humanalign.run import Run, find_runs, write_text
 from humanalign.settings import ExportConfig
 
 if TYPE_CHECKING:
+    from humanalign.evaluate.model_card import Told
     from humanalign.reward.exported import Exported
 
 Progress = Callable[[int, int], None] | None
@@ -43,17 +47,93 @@ def export(config: ExportConfig, place: Path, progress: Progress = None) -> Mapp
     run, out = Run.parent(place), Path(config.out)
     if out.resolve() in (place.resolve(), (place / "model").resolve()):
         raise ConfigError(f"out: {out} is part of the run; name another directory")
+    if config.evaluation and not Path(config.evaluation).is_dir():
+        raise ConfigError(f"evaluation: {config.evaluation} is no directory; name a run or round")
     record = dict(find_runs(place))[place]
-    card = _reward if run.stage == "reward" else _policy
-    write_text(out / "README.md", f"{_head(run.id, record)}\n{card(place, out, record['summary'])}")
+    if run.stage == "reward":
+        card = f"{_head(run.id, record)}\n{_reward(place, out, record['summary'])}"
+    else:
+        card = _policy(place, out, Path(config.evaluation or place.resolve().parent))
+    write_text(out / "README.md", card)
     return {"model": str(out), "run": run.id}
 
 
-def _policy(place: Path, out: Path, summary: Mapping) -> str:
-    from humanalign.models import Policy  # torch, for this verb only
+def _policy(place: Path, out: Path, around: Path) -> str:
+    # torch and jinja2's markup, for this verb only
+    from humanalign.evaluate.model_card import Story, policy_card
+    from humanalign.models import Policy
 
-    Policy.load(place).save_merged(out)
-    return f"```yaml\n{yaml.safe_dump(dict(summary), sort_keys=False)}```\n"
+    policy = Policy.load(place)
+    # Other programs ask generation_config alone where an answer ends; training asked both.
+    policy.hf.generation_config.eos_token_id = list(policy.eos_ids)
+    policy.save_merged(out)
+    run, base = told_of(place), _base(place)
+    own = run.record["id"]
+    found = [told_of(path) for path, record in find_runs(around) if _measures(record, own)]
+    story = Story(
+        run=run,
+        ancestors=list(_ancestors(place, run.record)),
+        measured=found,
+        base=base,
+        license=_license(base),
+        is_encoder_decoder=policy.is_encoder_decoder,
+        context=policy.context_length,
+    )
+    return policy_card(story)
+
+
+def told_of(place: Path) -> Told:
+    """What a run's files say of it."""
+    from humanalign.evaluate.model_card import Told
+
+    config, alerts = place / "config.yaml", place / "alerts.jsonl"
+    return Told(
+        record=json.loads((place / "run.json").read_text(encoding="utf-8")),
+        config=yaml.safe_load(config.read_text(encoding="utf-8")) or {},
+        alerts=read_rows(alerts) if alerts.exists() and alerts.stat().st_size else (),
+    )
+
+
+def _measures(record: Mapping, own: str) -> bool:
+    """True for a finished evaluation of the run `own`."""
+    done = record["stage"] in ("evaluate", "redteam") and record["status"] == "finished"
+    return done and own in [parent["id"] for parent in record["parents"]]
+
+
+def _ancestors(place: Path, record: Mapping) -> Iterator[Told]:
+    """The runs that this one was built on, nearest first; one that is gone is left out."""
+    for parent in record["parents"]:
+        # Paths are as they were typed; a round that was moved still has them side by side.
+        for folder in (Path(parent["path"]), place.resolve().parent / Path(parent["path"]).name):
+            if (folder / "run.json").exists():
+                told = told_of(folder)
+                if told.record["id"] == parent["id"]:
+                    yield told
+                    yield from _ancestors(folder, told.record)
+                    break
+
+
+def _base(place: Path) -> str:
+    """The model that training began with, before all the runs between."""
+    name = str(told_of(place).config.get("model", ""))
+    between = Path(name)
+    return _base(between) if name and (between / "run.json").exists() else name
+
+
+def _license(base: str) -> str | None:
+    """The base model's licence, from its card on this machine; None where nobody says."""
+    from huggingface_hub import ModelCard, try_to_load_from_cache
+
+    if base in BUNDLED:
+        return "apache-2.0"
+    card = Path(base) / "README.md"
+    if not Path(base).is_dir():
+        found = try_to_load_from_cache(base, "README.md")
+        card = Path(found) if isinstance(found, str) else card
+    if not card.is_file():
+        return None
+    named = ModelCard.load(card, ignore_metadata_errors=True).data.get("license")
+    return named if isinstance(named, str) else None
 
 
 def _reward(place: Path, out: Path, summary: Mapping) -> str:
