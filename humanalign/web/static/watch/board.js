@@ -64,6 +64,7 @@ export class Board {
       const held = chart.curves.get(id);
       if (whole || !held) chart.curves.set(id, new Curve(data));
       else held.append(data);
+      chart.describe();
     }
     this.touch();
   }

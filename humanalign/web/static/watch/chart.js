@@ -210,7 +210,7 @@ export class Chart {
     }
   }
 
-  /** The value under the cursor, or the last one, in the caption and for a screen reader. */
+  /** The value under the cursor, or the last one, in the caption. */
   say() {
     const told = [...this.shown()].map(([id, curve]) => {
       const at = this.board.step == null ? curve.length - 1 : curve.nearest(this.board.step);
@@ -221,7 +221,12 @@ export class Chart {
       this.output.replaceChildren(...told.map(([id]) => el("span", { class: `ink-${this.board.hue(id)}` })));
     }
     told.forEach(([, text], i) => put(this.output.children[i], text));
-    const label = `${this.metric.title}. ${[...this.shown()].map(([id, curve]) => `${this.board.names.get(id) ?? ""} ${number(curve.y[0])} at step ${curve.x[0]}, ${number(curve.last)} at step ${curve.lastStep}`).join("; ")}`;
+  }
+
+  /** The picture in words, for who does not see it. */
+  describe() {
+    const runs = [...this.curves].map(([id, curve]) => `${this.board.names.get(id) ?? ""} ${number(curve.y[0])} at step ${curve.x[0]}, ${number(curve.last)} at step ${curve.lastStep}`);
+    const label = `${this.metric.title}: ${runs.join("; ")}`;
     if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
   }
 
