@@ -10,7 +10,7 @@ from markupsafe import Markup
 from humanalign.evaluate.monitor.symptoms import Symptoms, pooled_distinct, symptoms
 from humanalign.evaluate.report.charts import histogram, number
 from humanalign.evaluate.report.marked import Piece, flag, mark
-from humanalign.evaluate.report.measures import NAMES, direction
+from humanalign.evaluate.report.measures import direction, named
 from humanalign.evaluate.report.results import is_number
 
 PAIRS = 20
@@ -56,7 +56,7 @@ def _pair(row: Mapping, key: str, most: int) -> Pair:
     names = [str(name).removesuffix("_before") for name in row if str(name).endswith("_before")]
     scores = tuple(
         (
-            str(NAMES.get(name, name)),
+            named(name),
             number(score(row, f"{name}_before")),
             number(score(row, f"{name}_after")),
         )
@@ -99,7 +99,7 @@ def scores_histogram(samples: Sequence[Mapping], key: str) -> Markup | None:
         [float(row[name]) for row in samples if is_number(row.get(name))]
         for name in (f"{key}_before", f"{key}_after")
     ]
-    return histogram(sides[0], sides[1], NAMES.get(key, key)) if all(sides) else None
+    return histogram(sides[0], sides[1], named(key)) if all(sides) else None
 
 
 def gaming(samples: Sequence[Mapping], key: str) -> tuple[Symptoms, float] | None:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from humanalign.evaluate.report.answers import cut, score, spread
 from humanalign.evaluate.report.marked import whole_spans
-from humanalign.evaluate.report.measures import NAMES, direction
+from humanalign.evaluate.report.measures import direction, named
 
 SIDES = ("before", "after")
 FLAGS = ("finished", "unsupported")
@@ -58,7 +58,7 @@ def _pack(kept: Sequence[Mapping], rows: Sequence[Mapping], key: str, most: int)
     told = [_row(row, names, texts, most) for row in kept]
     return script_data(
         {
-            "scores": [[name, NAMES.get(name, name), direction(name)] for name in names],
+            "scores": [[name, named(name), direction(name)] for name in names],
             "sides": [side for side in SIDES if any(side in row for row in rows)],
             "total": len(rows),
             "texts": list(texts),

@@ -91,12 +91,12 @@ def strip_axis(edges: tuple[float, float]) -> Markup:
     return frame(f"scale from {number(edges[0])} to {number(edges[1])}", body, STRIP, 18.0)
 
 
-def margin(mark: Mark, bad: float) -> Markup:
-    """A difference beside 0 and beside the value `bad` that it must stay clear of."""
-    reach = 1.15 * max(abs(mark.low), abs(mark.high), abs(bad))
+def margin(mark: Mark, limits: Sequence[float]) -> Markup:
+    """A difference beside 0 and beside the values that it must stay clear of."""
+    reach = 1.15 * max(abs(end) for end in (mark.low, mark.high, *limits))
     across = scale(-reach, reach, EDGE, STRIP - EDGE)
     lines = Markup("")
-    for kind, place in (("chance", 0.0), ("limit", bad)):
+    for kind, place in (("chance", 0.0), *(("limit", limit) for limit in limits)):
         lines += Markup('<line class="{0}" x1="{1:.1f}" x2="{1:.1f}" y1="0" y2="{2:.0f}"/>').format(
             kind, float(across(place)), ROW
         )
@@ -104,7 +104,7 @@ def margin(mark: Mark, bad: float) -> Markup:
     whisker = Markup('<line class="whisker after" x1="{:.1f}" x2="{:.1f}" y1="13" y2="13"/>')
     told = f"{number(mark.value)}, interval {number(mark.low)} to {number(mark.high)}"
     body = lines + whisker.format(low, high) + shape("after", at, ROW / 2)
-    return frame(f"{told}, margin {number(bad)}", body, STRIP, ROW)
+    return frame(f"{told}, margin {number(limits[0])}", body, STRIP, ROW)
 
 
 def shape(kind: str, x: float, y: float) -> Markup:

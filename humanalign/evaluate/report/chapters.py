@@ -17,7 +17,6 @@ from humanalign.evaluate.report import (
     redteam_exhibits,
 )
 from humanalign.evaluate.report.card_exhibits import Exhibit
-from humanalign.evaluate.report.charts import MOST_POINTS
 from humanalign.evaluate.report.curves import Alert, Group, groups, read_alerts
 from humanalign.evaluate.report.measures import Measure, measures
 from humanalign.evaluate.report.results import within
@@ -33,7 +32,7 @@ class Limits:
     pairs: int = answers.PAIRS
     text: int = 4000
     curves: int = 48
-    points: int = MOST_POINTS
+    points: int = 240
     rows: int = 200
 
 
@@ -58,11 +57,23 @@ class Chapter:
     search: tuple[str, tuple[str, ...]] | None = None
     pairs: tuple[answers.Pair, ...] = ()
     browsed: str = ""
+    suite: str = ""
+
+    @property
+    def rows(self) -> list[Mapping]:
+        """The samples with an answer that this chapter shows: a suite's own are another's."""
+        rows = [row for row in self.run.samples if "after" in row]
+        return [row for row in rows if row.get("suite", "") == self.suite]
+
+    @property
+    def key(self) -> str:
+        """The score by which the samples are put in order."""
+        return "mc1" if self.suite else main_key(self.run)
 
     @property
     def unsupported(self) -> bool:
         """Whether any sample of the run was looked through for what its prompt does not support."""
-        return any("unsupported_after" in row for row in self.run.samples)
+        return any("unsupported_after" in row for row in self.rows)
 
     @property
     def command(self) -> str:
@@ -96,7 +107,7 @@ def _chapters(run: StageRun, limits: Limits) -> Iterator[Chapter]:
     if run.stage == "align":
         yield from filter(None, [_monitored(run, limits)])
     if run.stage in ("evaluate", "redteam"):
-        yield from filter(None, [_honest(run), _samples(run, limits)])
+        yield from filter(None, [_samples(run, limits), _honest(run)])
 
 
 def _stage(run: StageRun, limits: Limits) -> Chapter:
@@ -155,8 +166,8 @@ def _compared(told: Chapter) -> Chapter:
     return replace(
         told,
         measures=tuple(measures(run.summary)),
-        histogram=answers.scores_histogram(run.samples, key),
-        gaming=answers.gaming(run.samples, key),
+        histogram=answers.scores_histogram(told.rows, key),
+        gaming=answers.gaming(told.rows, key),
         tables=tuple(each for each in tables if each),
     )
 
@@ -184,7 +195,17 @@ def _honest(run: StageRun) -> Chapter | None:
         text=(f"{said}reward did.",),
         pictures=(sure,) if sure else (),
         tables=tables,
+        browsed=f"{run.name}/{SUITE}" if any(_of(SUITE, row) for row in run.samples) else "",
+        suite=SUITE,
     )
+
+
+# The suite whose answers can be read beside each other.
+SUITE = "truthfulqa"
+
+
+def _of(suite: str, row: Mapping) -> bool:
+    return row.get("suite") == suite and "after" in row
 
 
 def _monitored(run: StageRun, limits: Limits) -> Chapter | None:
@@ -211,12 +232,12 @@ def _monitored(run: StageRun, limits: Limits) -> Chapter | None:
 
 
 def _samples(run: StageRun, limits: Limits) -> Chapter | None:
-    if not any("after" in row for row in run.samples):
-        return None
-    pairs = answers.pairs(run.samples, main_key(run), limits.pairs, limits.text)
-    return Chapter(
+    told = Chapter(
         run,
         "Read the attacks" if run.stage == "redteam" else "Read the answers",
-        pairs=tuple(pairs),
         browsed=run.name,
     )
+    if not told.rows:
+        return None
+    pairs = answers.pairs(told.rows, told.key, limits.pairs, limits.text)
+    return replace(told, pairs=tuple(pairs))

@@ -25,6 +25,13 @@ SUPPORT = {
 }
 
 
+ABSTAINS = {
+    "rate": "Says that it does not know",
+    "truthful_when_answering": "True where it answers",
+    "when_wrong": "Declines where it picks a false answer",
+    "when_right": "Declines where it picks the true one",
+    "gap": "The first of these two less the second",
+}
 SIDES = ("before", "after")
 
 
@@ -81,7 +88,7 @@ def abstention(told: Mapping) -> Exhibit | None:
     return versus(
         "“I do not know”",
         "Said where nobody can know it is right; said where the answer is known it is no help.",
-        _leaves(within(told, "abstention")),
+        tree(within(told, "abstention"), ABSTAINS) or _leaves(within(told, "abstention")),
     )
 
 

@@ -15,12 +15,15 @@ NAMES = {
     "rougeL": "ROUGE-L",
     "perplexity": "Perplexity",
     "length": "Length, words",
+    "distinct1": "Distinct words",
     "distinct2": "Distinct bigrams",
+    "distinct3": "Distinct trigrams",
+    "abstained": "Declines",
     "success": "Attack success",
 }
 # Which way is better where a summary does not say; a scorer that is not named here: higher.
 LOWER = ("toxicity", "perplexity", "success", "over_refusal", "ece", "refused")
-NEITHER = ("length", "distinct2", "kl")
+NEITHER = ("length", "distinct1", "distinct2", "distinct3", "abstained", "kl")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def measures(summary: Mapping) -> list[Measure]:
     for group in ("scorers", "quality"):
         inner = summary.get(group)
         found += list(inner.items()) if isinstance(inner, Mapping) else []
-    found += [(name, summary.get(name)) for name in ("perplexity", "length", "distinct2")]
+    plain = ("perplexity", "length", "distinct1", "distinct2", "distinct3")
+    found += [(name, summary.get(name)) for name in plain]
     read = [measure(str(key), told) for key, told in found]
     return [each for each in read if each and each.before]
 
@@ -73,7 +77,7 @@ def measure(key: str, told: object, name: str = "", better: str = "") -> Measure
     p = told.get("p_holm", told.get("p"))
     return Measure(
         key=key,
-        name=name or NAMES.get(key, key),
+        name=name or named(key),
         before=told["before"] if whole(told.get("before")) else None,
         after=told["after"],
         difference=difference,
@@ -84,15 +88,24 @@ def measure(key: str, told: object, name: str = "", better: str = "") -> Measure
     )
 
 
+def named(key: str) -> str:
+    """A metric's name for a reader; a name of the user's own stays as it is."""
+    bare = key.removeprefix("score_")
+    return NAMES.get(bare, bare.replace("_", " "))
+
+
 def direction(key: str) -> str:
     """Which way a metric of this name is better."""
+    key = key.removeprefix("score_")
     return "neither" if key in NEITHER else "lower" if key in LOWER else "higher"
 
 
 def _finding(told: Mapping, difference: Mapping | None, better: str) -> str:
     """The evaluation's own verdict, checked: nothing is found where the interval covers 0."""
     judged = difference or told.get("relative_reduction")
-    if not whole(judged) or judged["ci_low"] <= 0 <= judged["ci_high"]:
+    if not whole(judged):
+        return ""
+    if judged["ci_low"] <= 0 <= judged["ci_high"]:
         return "no difference shown"
     if isinstance(told.get("verdict"), str):
         return told["verdict"]

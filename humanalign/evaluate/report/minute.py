@@ -12,8 +12,8 @@ from humanalign.evaluate.report.chapters import Chapter
 from humanalign.evaluate.report.charts import number
 from humanalign.evaluate.report.curves import LEVELS, Alert
 from humanalign.evaluate.report.honesty_exhibits import measured
-from humanalign.evaluate.report.measures import Measure, headline, measure, measures
-from humanalign.evaluate.report.results import is_number, whole, with_interval, within
+from humanalign.evaluate.report.measures import Measure, headline, measure, measures, named
+from humanalign.evaluate.report.results import is_number, rows_of, whole, with_interval, within
 from humanalign.evaluate.report.stages import StageRun
 from humanalign.evaluate.report.versus import picture
 
@@ -32,6 +32,7 @@ class Minute:
     tiles: tuple[tuple[str, str, str], ...]
     worse: tuple[Measure, ...]
     unclear: tuple[Measure, ...]
+    margins: tuple[str, ...]
     compared: int
     alerts: tuple[tuple[str, str], ...]
     trust: tuple[tuple[str, str], ...]
@@ -43,12 +44,17 @@ def minute(chapters: Sequence[Chapter], name: str) -> Minute:
     main = found[0] if found else None
     return Minute(
         title=headline(main) if main else _title(chapters, name),
-        standfirst=_standfirst(main) if main else "",
+        standfirst=f"{_standfirst(main)}{_but(main, found)}" if main else "",
         picture=picture(main) if main else None,
         pictured=main,
         tiles=tuple(_tiles(chapters, found))[:MOST_TILES],
         worse=tuple(each for each in found if each.finding == "worse"),
-        unclear=tuple(each for each in found if each.finding == "no difference shown"),
+        unclear=tuple(
+            each
+            for each in found
+            if each.finding == "no difference shown" and each.better != "neither"
+        ),
+        margins=_margins(chapters),
         compared=len(found),
         alerts=_alerts([alert for told in chapters for alert in told.alerts]),
         trust=tuple(_trust(chapters, main)),
@@ -84,6 +90,23 @@ def _standfirst(main: Measure) -> str:
         )
     change = with_interval(main.difference) if main.difference else "unknown size"
     return f"A change of {change} {on}"
+
+
+def _but(main: Measure, found: Sequence[Measure]) -> str:
+    """What got worse beside the main measure, in the same breath as its success."""
+    worse = [each for each in found if each.finding == "worse" and each is not main]
+    if not worse:
+        return ""
+    named = ", ".join(each.name for each in worse[:3])
+    more = f" and {len(worse) - 3} more" if len(worse) > 3 else ""
+    return f" But {len(worse)} of {len(found)} measures got worse: {named}{more}."
+
+
+def _margins(chapters: Sequence[Chapter]) -> tuple[str, ...]:
+    """The names of what is not shown to be as good as before, by margins stated beforehand."""
+    run = _last(chapters, "evaluate")
+    rows = rows_of(run.summary.get("non_inferiority")) if run else ()
+    return tuple(named(str(row.get("metric"))) for row in rows if row.get("shown") is False)
 
 
 def _title(chapters: Sequence[Chapter], name: str) -> str:

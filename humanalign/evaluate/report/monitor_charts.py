@@ -27,15 +27,28 @@ from humanalign.evaluate.report.charts import (
 
 @dataclass(frozen=True)
 class Fit:
-    """gold = start + d(alpha - beta log d), d = sqrt(KL) (Gao et al. 2022, arXiv 2210.10760)."""
+    """gold = start + d(alpha - beta log d), d = sqrt(KL) (Gao et al. 2022, arXiv 2210.10760).
+
+    With `best_of_n` it is start + d(alpha - beta d).
+    """
 
     start: float
     alpha: float
     beta: float
+    best_of_n: bool = False
 
     def at(self, d: float) -> float:
         """The gold reward at the distance `d`."""
-        return self.start + (d * (self.alpha - self.beta * math.log(d)) if d > 0 else 0.0)
+        bend = d if self.best_of_n else math.log(d) if d > 0 else 0.0
+        return self.start + d * (self.alpha - self.beta * bend)
+
+    @property
+    def says(self) -> str:
+        """The formula with its numbers."""
+        bend = "d" if self.best_of_n else "log d"
+        sign = "+" if self.beta < 0 else "−"
+        inner = f"{self.alpha:.3g} {sign} {abs(self.beta):.3g} {bend}".replace("-", "−")
+        return f"{self.start:.3g} + d({inner})".replace("-", "−")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def pictures(told: Mapping) -> tuple[Exhibit, ...]:
     looks = [
         look
         for look in rows_of(told.get("looks"))
-        if is_number(look.get("kl")) and any(whole(look.get(side)) for side in KINDS)
+        if _plain(look.get("kl")) is not None and any(whole(look.get(side)) for side in KINDS)
     ]
     if len(looks) < 2:
         return ()
@@ -51,7 +51,7 @@ def _picture(told: Mapping, looks: list[Mapping], sides: list[str]) -> Exhibit:
         Line(
             f"step {number(look.get('step'))}",
             (
-                number(look["kl"]),
+                with_interval(look["kl"]),
                 *(with_interval(look[side]) if whole(look.get(side)) else "–" for side in sides),
             ),
         )
@@ -59,7 +59,7 @@ def _picture(told: Mapping, looks: list[Mapping], sides: list[str]) -> Exhibit:
     )
     legend = " ".join({"proxy": "Squares: proxy.", "gold": "Dots: gold."}[side] for side in sides)
     if fit:
-        legend += f" Broken line: d({fit.alpha:.3g} − {fit.beta:.3g} log d), d = √KL."
+        legend += f" Broken line: {fit.says}, d = √KL."
     if kept:
         legend += " Upright line: the checkpoint that is kept."
     title = {2: "Proxy against gold"}.get(len(sides), sides[0].capitalize())
@@ -83,7 +83,7 @@ def _label(looks: list[Mapping], sides: list[str]) -> str:
 
 
 def _distance(look: Mapping) -> float:
-    return math.sqrt(max(0.0, look["kl"]))
+    return math.sqrt(max(0.0, _plain(look.get("kl")) or 0.0))
 
 
 def _span(looks: list[Mapping], side: str) -> float:
@@ -91,13 +91,19 @@ def _span(looks: list[Mapping], side: str) -> float:
     return max(max(values) - min(values), 1e-9)
 
 
+def _plain(told: object) -> float | None:
+    """A number, or the value of one that has an interval."""
+    told = told.get("value") if isinstance(told, Mapping) else told
+    return float(told) if is_number(told) else None
+
+
 def _fit(told: Mapping, looks: list[Mapping]) -> Fit | None:
     found = within(told, "fit")
-    if not (is_number(found.get("alpha")) and is_number(found.get("beta"))):
+    alpha, beta, start = (_plain(found.get(key)) for key in ("alpha", "beta", "start"))
+    if alpha is None or beta is None:
         return None
     first = next(look["gold"]["value"] for look in looks if whole(look.get("gold")))
-    start = found.get("start")
-    return Fit(start if is_number(start) else first, found["alpha"], found["beta"])
+    return Fit(first if start is None else start, alpha, beta, found.get("form") == "bon")
 
 
 def grown(told: Mapping) -> Exhibit | None:

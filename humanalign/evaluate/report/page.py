@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from humanalign.evaluate.report.browsing import packed, script_data
-from humanalign.evaluate.report.chapters import Chapter, Limits, chapters, main_key
+from humanalign.evaluate.report.chapters import Chapter, Limits, chapters
 from humanalign.evaluate.report.charts import bar, interval, number
 from humanalign.evaluate.report.history_exhibits import history
 from humanalign.evaluate.report.measures import Measure
@@ -63,7 +63,9 @@ def render(runs: Sequence[StageRun], path: Path) -> str:
         if _size(html) <= MOST - SAMPLES:
             break
     shortened = ["some curves, points of curves, and the ends of long texts"]
-    scripts, notes = _samples([c for c in told if c.browsed], MOST - _size(html), limits.text)
+    # Who needs little is served first, and leaves the others more.
+    browsed = sorted((c for c in told if c.browsed), key=lambda c: len(str(c.rows)))
+    scripts, notes = _samples(browsed, MOST - _size(html), limits.text)
     left_out = _left_out([*(shortened if limits != TRIES[0] else []), *notes])
     return html.replace(LEFT_OUT_HERE, left_out, 1).replace(SAMPLES_HERE, scripts, 1)
 
@@ -72,16 +74,16 @@ def _samples(browsed: Sequence[Chapter], room: int, most: int) -> tuple[str, lis
     """The script elements with the samples of each run, and what had no room among them."""
     scripts, notes = "", []
     for place, chapter in enumerate(browsed):
-        run, total = chapter.run, sum("after" in row for row in chapter.run.samples)
+        total = len(chapter.rows)
         # What is left is shared evenly; 300 bytes are the element around the data and its note.
         share = room // (len(browsed) - place) - 300
-        data, kept = packed(run.samples, main_key(run), share, most)
+        data, kept = packed(chapter.rows, chapter.key, share, most)
         if data is not None:
             head = Markup('<script type="application/json" class="samples" id="{}" data-run="{}">')
             script = f"{head.format(f'samples-{place}', chapter.browsed)}{data}</script>\n"
             scripts, room = scripts + script, room - _size(script)
         if kept < total:
-            left = f"{number(total - kept)} of the {number(total)} samples of {run.name}"
+            left = f"{number(total - kept)} of the {number(total)} samples of {chapter.browsed}"
             notes.append(f"{left} (those kept are spread evenly over the change)")
     return scripts, notes
 
@@ -172,12 +174,13 @@ def _difference(measure: Measure) -> Markup:
 
 
 def _cursors(told: Sequence[Chapter]) -> dict[str, dict]:
-    """Run -> curve -> its points, for the cursor."""
+    """Run -> curve -> [(step, value)], for the cursor; where they stand is in the picture."""
     found: dict[str, dict] = {}
     for chapter in told:
         for group in chapter.groups:
             for curve in group.curves:
-                found.setdefault(chapter.run.name, {})[curve.id] = curve.points
+                points = [point[:2] for point in curve.points]
+                found.setdefault(chapter.run.name, {})[curve.id] = points
     return found
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from humanalign.evaluate.report.card_charts import edges_of, margin, strip, strip_axis
 from humanalign.evaluate.report.card_exhibits import Exhibit, Line, mark
 from humanalign.evaluate.report.charts import number
-from humanalign.evaluate.report.measures import NAMES, Measure, direction, measures
+from humanalign.evaluate.report.measures import Measure, direction, measures, named
 from humanalign.evaluate.report.results import is_number, known, rows_of, whole, within
 from humanalign.evaluate.report.versus import chance, spread
 
@@ -33,7 +33,7 @@ def win_rates(summary: Mapping) -> Exhibit | None:
         ("Win rate", "Won, tied, lost", "p", "Flips"),
         tuple(
             Line(
-                " ".join([NAMES.get(name, name), BY.get(str(told.get("by")), "")]).strip(),
+                " ".join([named(name), BY.get(str(told.get("by")), "")]).strip(),
                 (
                     spread(told["win_rate"]),
                     ", ".join(number(told.get(key)) for key in ("wins", "ties", "losses")),
@@ -58,39 +58,49 @@ def non_inferiority(summary: Mapping) -> Exhibit | None:
     ]
     if not found:
         return None
-    lines = []
-    for row in found:
-        key, shown = str(row.get("metric")), bool(row.get("shown"))
-        bad = abs(row["margin"]) * (1 if direction(key) == "lower" else -1)
-        lines.append(
-            Line(
-                NAMES.get(key, key),
-                (
-                    spread(row["difference"]),
-                    number(abs(row["margin"])),
-                    "▲ shown" if shown else "○ not shown",
-                ),
-                margin(mark(row["difference"]), bad),
-                "improved" if shown else "no-difference-shown",
-            )
-        )
     return Exhibit(
         "What may not get worse",
         "Not inferior: the whole interval of the difference lies on the good side of a margin that "
         "was stated before looking. Not shown is not the same as worse.",
         ("Difference", "Margin", "Not inferior"),
-        tuple(lines),
+        tuple(_kept(row) for row in found),
         "Each row on a scale of its own. Upright line: no difference. Broken line: the margin.",
         Markup(""),
+    )
+
+
+# What a loss is called by the evaluation, and where it then lies: below 0, above it, or both.
+SIDES = {"fall": (-1,), "rise": (1,), "either": (-1, 1)}
+
+
+def _kept(row: Mapping) -> Line:
+    key, shown = str(row.get("metric")), bool(row.get("shown"))
+    usual = "rise" if direction(key) == "lower" else "fall"
+    loss = str(row.get("loss")) if row.get("loss") in SIDES else usual
+    parts = 100 if row.get("relative") else 1
+    told = {**row["difference"]}
+    told |= {end: parts * told[end] for end in ("value", "ci_low", "ci_high")}
+    limits = [sign * parts * abs(row["margin"]) for sign in SIDES[loss]]
+    percent = "\u00a0%" if row.get("relative") else ""
+    may = {"fall": "may fall by", "rise": "may rise by", "either": "may move by"}[loss]
+    return Line(
+        named(key),
+        (
+            spread(told, unit=percent),
+            f"{may} {number(abs(limits[0]))}{percent}",
+            "▲ shown" if shown else "○ not shown",
+        ),
+        margin(mark(told), limits),
+        "improved" if shown else "no-difference-shown",
     )
 
 
 def power(summary: Mapping) -> Exhibit | None:
     """The smallest true difference that this many prompts find four times in five."""
     smallest = within(summary, "power", "smallest")
-    named = {each.key: each for each in measures(summary)}
+    found = {each.key: each for each in measures(summary)}
     lines = tuple(
-        Line(NAMES.get(str(key), str(key)), (_found(named.get(str(key))), number(value)))
+        Line(named(str(key)), (_found(found.get(str(key))), number(value)))
         for key, value in smallest.items()
         if is_number(value)
     )

@@ -20,10 +20,19 @@ const number = (v) => {
     return Math.abs(before[0] - step) <= Math.abs(points[low][0] - step) ? before : points[low];
   };
 
+  // Where a point is drawn: the line in the picture has the same points in the same order.
+  const place = (curve, index) => {
+    if (!curve.line) return [curve.dot.getAttribute("cx"), curve.dot.getAttribute("cy")];
+    const { x, y } = curve.line.points.getItem(index);
+    return [x, y];
+  };
+
   const cursor = (group) => {
     const curves = [...group.querySelectorAll("figure")].map((figure) => ({
       points: data[group.dataset.run][figure.dataset.curve],
       svg: figure.querySelector("svg"),
+      line: figure.querySelector(".raw") || figure.querySelector(".line"),
+      dot: figure.querySelector(".dot"),
       mark: figure.querySelector(".cursor"),
       output: figure.querySelector("output"),
     })).filter((curve) => curve.points && curve.mark);
@@ -49,7 +58,8 @@ const number = (v) => {
         `${curve.svg.closest("figure").querySelector("b").textContent} ${number(nearest(curve.points, step)[1])}`).join(", "));
       said.textContent = `Step ${step} of ${all[all.length - 1]}`;
       for (const curve of curves) {
-        const [at, value, x, y] = nearest(curve.points, step);
+        const point = nearest(curve.points, step), [at, value] = point;
+        const [x, y] = place(curve, curve.points.indexOf(point));
         curve.mark.setAttribute("visibility", "visible");
         curve.mark.querySelector("line").setAttribute("x1", x);
         curve.mark.querySelector("line").setAttribute("x2", x);
@@ -63,8 +73,11 @@ const number = (v) => {
       curve.svg.addEventListener("pointermove", (event) => {
         const box = curve.svg.getBoundingClientRect();
         const x = (event.clientX - box.left) * curve.svg.viewBox.baseVal.width / box.width;
-        const closest = curve.points.reduce((a, b) => Math.abs(b[2] - x) < Math.abs(a[2] - x) ? b : a);
-        show(all.indexOf(closest[0]));
+        let closest = 0;
+        curve.points.forEach((_, index) => {
+          if (Math.abs(place(curve, index)[0] - x) < Math.abs(place(curve, closest)[0] - x)) closest = index;
+        });
+        show(all.indexOf(curve.points[closest][0]));
       });
     }
     show(all.length - 1);

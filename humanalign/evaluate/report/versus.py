@@ -91,11 +91,11 @@ def picture(measure: Measure) -> Markup | None:
     return frame(f"{measure.name}: {said}", body, 640.0, 126.0)
 
 
-def spread(result: Mapping, n: bool = True) -> str:
+def spread(result: Mapping, n: bool = True, unit: str = "") -> str:
     """A value, and on a second line its interval, with n unless it is told elsewhere in the row."""
     low, high = number(result["ci_low"]), number(result["ci_high"])
     counted = f", n\u00a0{number(result.get('n'))}" if n else ""
-    return f"{number(result['value'])}\n{low} to {high}{counted}"
+    return f"{number(result['value'])}{unit}\n{low} to {high}{unit}{counted}"
 
 
 def chance(p: object) -> str:
@@ -112,11 +112,12 @@ def _marks(row: Measure) -> list[Mark]:
 
 def _cells(row: Measure) -> tuple[str, ...]:
     change = spread(row.difference) if row.difference else "–"
+    said = "not shown" if row.finding == "no difference shown" else row.finding
     before = spread(row.before, False) if row.before else "–"
     return (
         before,
         spread(row.after, False),
         change,
         chance(row.p),
-        f"{row.sign} {row.finding}".strip(),
+        f"{row.sign} {said}".strip(),
     )
