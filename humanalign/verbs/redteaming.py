@@ -50,7 +50,7 @@ def redteam(config: RedteamConfig, place: Path, progress: Progress = None) -> Ma
     attacker = load_policy(config.search.attacker) if config.search.attacker else None
     names = [config.model, config.against or "", config.search.attacker or ""]
     names += [run for spec in config.scorers.values() for run in reward_runs(spec)]
-    run = open_run("redteam", config, place, parents=names)
+    run = open_run("redteam", config, place, parents=[name for name in names if name])
     with run.unless_mistaken():
         probe(
             policy,
