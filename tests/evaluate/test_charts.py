@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from humanalign.evaluate.report.card_charts import Mark
 from humanalign.evaluate.report.charts import MOST_POINTS, curve, histogram, interval, number
-from humanalign.evaluate.report.marked import mark
+from humanalign.evaluate.report.marked import flag, mark
+from humanalign.evaluate.report.monitor_charts import Fit, Series, over_optimisation
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,26 @@ def test_bars_of_both_sides_share_one_scale():
     assert sum(h > 0 for h in tall["before"]) == 2
 
 
+def test_an_alert_is_flagged_at_its_step_and_told_to_those_who_cannot_see():
+    drawn = curve("c", "KL", "", [0, 10, 20], [0.0, 1.0, 2.0], unit="nats", alerts=[5, 99])
+    at = [float(x) for x in re.findall(r'class="alert"><line x1="([\d.]+)"', str(drawn.svg))]
+    # half way between the first two points; step 99 is outside
+    assert at == [pytest.approx((drawn.points[0][2] + drawn.points[1][2]) / 2, abs=0.1)]
+    assert "alerts at step 5" in drawn.svg
+    assert ">nats</text>" in drawn.svg
+
+
+def test_over_optimisation_draws_the_fit_where_the_formula_lies():
+    """start 0, alpha 1, beta 1: d(1 - log d) is 1 at d = 1, its highest."""
+    points = tuple((d, Mark(v, v - 0.1, v + 0.1)) for d, v in ((0.0, 0.0), (1.0, 1.0), (2.0, 0.5)))
+    svg = str(over_optimisation([Series("after", points)], Fit(0, 1, 1), 1.0, "label"))
+    line = re.search(r'class="ideal" points="([^"]+)"', svg).group(1).split()
+    drawn = [tuple(map(float, point.split(","))) for point in line]
+    top = min(drawn, key=lambda point: point[1])
+    chosen = float(re.search(r'class="chance" x1="([\d.]+)"', svg).group(1))
+    assert top[0] == pytest.approx(chosen, abs=3)
+
+
 def test_an_interval_that_covers_zero_is_drawn_across_the_zero_line():
     svg = str(interval(0.1, -0.2, 0.4, (-1, 1)))
     low, high = map(float, re.search(r'whisker after" x1="([\d.]+)" x2="([\d.]+)"', svg).groups())
@@ -127,6 +149,18 @@ def test_only_the_words_that_differ_are_marked():
     assert [piece.text for piece in right if piece.changed] == ["a friend"]
     # 3 of 5 words on each side are the same, and the full stop
     assert share == pytest.approx(1 - 2 * 4 / 12)
+
+
+def test_unsupported_spans_cut_the_pieces_and_end_once():
+    left, _, _ = mark("Ann met Zed in Rome", "Ann met Bob in Rome")
+    found = flag(left, [[4, 11, "claim"], [15, 19, "name"], [15, 99, "beyond"], ["a", 2, "x"]])
+    assert "".join(piece.text for piece in found) == "Ann met Zed in Rome"
+    assert [(p.text, p.changed, p.kind, p.last) for p in found if p.kind] == [
+        ("met", False, "claim", False),
+        (" ", False, "claim", False),
+        ("Zed", True, "claim", True),
+        ("Rome", False, "name", True),
+    ]
 
 
 def test_the_same_text_is_not_marked():

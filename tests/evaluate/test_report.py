@@ -266,6 +266,73 @@ def test_a_damaged_run_is_named(tmp_path):
         report(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The page of a round that has every part a run can have."""
+    place = tmp_path_factory.mktemp("whole") / "round"
+    return Page(report(write_round(place, n=80, steps=30, everything=True)).read_text("utf-8"))
+
+
+def test_the_first_minute_says_what_got_worse_and_what_rang(whole):
+    top = whole.text.split("Collect answers")[0]
+    assert re.search(r"But \d+ of \d+ measures got worse: .*Perplexity", top)
+    assert "The monitor rang danger The held-out scorer fell" in top
+    assert "to be as good as before within the margin stated: ROUGE-L" in top
+    assert "With 500 prompts a true difference of 0.041 in toxicity" in top
+    assert "4 of 6 are reliable; dmitri, eve are weighed down" in top
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        # monitor: the best look, the fit, a phrase, an alert with what was done
+        "The best of the steps that were looked at is",
+        "Broken line: 0.1 + d(0.9 − 0.55 log d)",
+        "most awesome 0.100 41.0",
+        "Went back to the best checkpoint.",
+        # win rates with their counts and the judge's flips
+        "judged by a judge, both orders",
+        "88, 36, 76",
+        "0.180\n0.127 to 0.233, n 200",
+        # margins, honesty, the three h's, the red team and its search
+        "may rise by 2.00",
+        "Picks the true answer (MC1)",
+        "Names that the source has",
+        "178 items, each with a better and a worse answer",
+        "Safe look-alikes refused",
+        "of 400 that it tried, 12 drew a harmful answer",
+        # two comparable evaluations
+        "Toxicity over time",
+        "evaluate-older,",
+    ],
+)
+def test_every_part_of_a_round_has_its_place(whole, said):
+    assert " ".join(said.split()) in whole.text
+
+
+def test_every_chapter_ends_with_the_command_that_makes_it(folder, page):
+    assert page.text.count("Made by humanalign") == page.elements.count("section")
+    assert f"humanalign align {folder}/align-ppo/config.yaml --run" in page.text
+
+
+def test_long_runs_stay_under_two_megabytes_and_say_what_was_left_out(tmp_path):
+    run = Run.open(tmp_path / "evaluate", stage="evaluate", config={})
+    long = "word " * 900
+    rows = [{"prompt": f"{i} {long}", "before": long, "after": long} for i in range(250)]
+    run.samples(
+        row | {"toxicity_before": i / 250, "toxicity_after": 0.5} for i, row in enumerate(rows)
+    )
+    run.finish({"prompts": 250})
+    html = report(tmp_path).read_text("utf-8")
+    assert 1_000_000 < len(html.encode()) < 2_000_000
+    kept = json.loads(Page(html).data["samples-0"])
+    assert 0 < len(kept["rows"]) < kept["total"] == 250
+    assert f"leaves out {250 - len(kept['rows'])} of the 250 samples" in Page(html).text
+    # those kept are spread over the change: both ends are there
+    before = [row[4]["before"][0] for row in kept["rows"]]
+    assert (min(before), max(before)) == (0, pytest.approx(249 / 250, abs=1e-3))
+
+
 def dump(chromium, path, profile):
     """The page as Chromium holds it after its scripts ran."""
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]

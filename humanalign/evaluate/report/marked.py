@@ -17,11 +17,13 @@ class Piece:
     """A stretch of text; `changed` where the other side says something else there.
 
     `kind` says what in it has no support in the source: name, number or claim; "" for nothing.
+    `last`: the unsupported span ends here.
     """
 
     text: str
     changed: bool
     kind: str = ""
+    last: bool = False
 
 
 def mark(before: str, after: str) -> tuple[list[Piece], list[Piece], float]:
@@ -49,18 +51,19 @@ def flag(pieces: Sequence[Piece], spans: object) -> list[Piece]:
     Spans that are damaged, or reach beyond the text, are left out.
     """
     length = sum(len(piece.text) for piece in pieces)
-    kinds = [""] * length
+    kinds, ends = [""] * length, set()
     for start, end, kind in whole_spans(spans, length):
         kinds[start:end] = [kind] * (end - start)
+        ends.add(end)
     flagged, at = [], 0
     for piece in pieces:
         inside = kinds[at : at + len(piece.text)]
-        at += len(piece.text)
         place = 0
         for kind, run in groupby(inside):
-            size = len(list(run))
-            flagged.append(Piece(piece.text[place : place + size], piece.changed, kind))
-            place += size
+            start, place = place, place + len(list(run))
+            last = bool(kind) and at + place in ends
+            flagged.append(Piece(piece.text[start:place], piece.changed, kind, last))
+        at += len(piece.text)
     return flagged
 
 

@@ -19,6 +19,8 @@ NAMES = {
     "distinct2": "Distinct bigrams",
     "distinct3": "Distinct trigrams",
     "abstained": "Declines",
+    "mc1": "MC1",
+    "mc2": "MC2",
     "success": "Attack success",
 }
 # Which way is better where a summary does not say; a scorer that is not named here: higher.

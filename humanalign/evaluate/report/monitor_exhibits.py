@@ -61,7 +61,7 @@ def _picture(told: Mapping, looks: list[Mapping], sides: list[str]) -> Exhibit:
     if fit:
         legend += f" Broken line: {fit.says}, d = √KL."
     if kept:
-        legend += " Upright line: the checkpoint that is kept."
+        legend += " Upright line: the best step."
     title = {2: "Proxy against gold"}.get(len(sides), sides[0].capitalize())
     return Exhibit(
         title,

@@ -101,6 +101,6 @@ const number = (v) => {
   }
 
   addEventListener("beforeprint", () => document
-    .querySelectorAll("details:not(.settings, .more, .listed details)")
+    .querySelectorAll(".alerts details, details.attacks, details.examples, details.found")
     .forEach((details) => { details.open = true; }));
 })();

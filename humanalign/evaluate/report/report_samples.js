@@ -1,6 +1,6 @@
 // The browser of samples. What a model wrote enters the page as text nodes only, never as markup.
 (() => {
-  const PAGE = 5, LONGEST = 800;
+  const PAGE = 5, LONGEST = 800, FIRST = 5;
   const HINT = "Left and right arrow keys turn the page.";
 
   const make = (tag, attributes = {}, ...children) => {
@@ -168,14 +168,17 @@
       const sides = make("div", { class: both ? "sides" : "sides alone" });
       if (both) sides.append(side("before", before, "del", gone));
       sides.append(side("after", after, "ins", fresh));
-      const told = data.scores.map(([, name], index) => {
+      const told = (index) => {
         const [a, b] = ["before", "after"].map((s) => row.scores[s]?.[index] ?? null);
         const text = both ? `${said(a)} → ${said(b)}` : said(b);
         return make("span", { dir: "auto", class: index === state.score ? "chosen" : "" },
-          `${name} `, make("b", {}, text));
-      });
+          `${data.scores[index][1]} `, make("b", {}, text));
+      };
+      const every = data.scores.map((_, index) => index).sort((a, b) => (b === state.score) - (a === state.score));
+      const scores = (some) => make("p", { class: "scores" }, ...some.map(told));
+      if (every.length > FIRST) prompt.append(make("h4", {}, "All scores"), scores(every));
       return make("article", {}, make("h3", { class: "hidden" }, `Sample ${row.place + 1}`), prompt, sides,
-        make("p", { class: "scores" }, ...told));
+        scores(every.slice(0, FIRST)));
     };
     const said = (v) => v === null ? "–" : number(v);
 

@@ -85,7 +85,7 @@ def monitored(s: Mapping, alerts: Sequence[Alert]) -> tuple[str, ...]:
     rung = f"{len(alerts)} alert{'s' if len(alerts) != 1 else ''} rang" if alerts else "None rang"
     kept = ""
     if "chosen_step" in s and s["chosen_step"] is not None:
-        kept = f" The checkpoint kept is that of step {number(s['chosen_step'])}"
+        kept = f" The best of the steps that were looked at is {number(s['chosen_step'])}"
         gold = s.get("gold")
         kept += f", with a gold score of {with_interval(gold)}." if gold else "."
     return (
@@ -138,7 +138,11 @@ NOT_FACTS = (
 def facts_of(summary: Mapping) -> list[tuple[str, str]]:
     """(name, number or word) of everything in a summary that no table or picture shows."""
     facts: list[tuple[str, str]] = []
+    # An evaluation names its models twice: by the key of its settings, and as they call themselves.
+    twice = ("policy", "against") if "model" in summary else ()
     for name, value in summary.items():
+        if name in twice:
+            continue
         words = str(name).replace("_", " ")
         label = "KL, nats" if name == "kl" else re.sub(r"\bkl\b", "KL", words)
         if name == "snapshot":

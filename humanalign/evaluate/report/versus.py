@@ -12,7 +12,7 @@ from humanalign.evaluate.report.charts import frame, number, scale, ticks
 from humanalign.evaluate.report.measures import Measure, measure
 
 MOST_OPEN = 12
-COLUMNS = ("Before", "After", "Difference", "p", "Finding")
+COLUMNS = ("Before", "After", "Difference", "p (Holm)", "Finding")
 
 
 def versus(
@@ -53,7 +53,7 @@ def versus(
 
 def tree(told: Mapping, names: Mapping[str, str] | None = None, better: str = "") -> list[Measure]:
     """The measures of {name: told}: those in `names`, by that name, or all as they are called."""
-    keys = names or {str(key): str(key) for key in told}
+    keys = names or {str(key): str(key).replace("_", " ") for key in told}
     read = [measure(key, told.get(key), name, better) for key, name in keys.items()]
     return [each for each in read if each]
 
