@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from humanalign.evaluate.report.charts import frame, number, scale, ticks
+from humanalign.evaluate.report.charts import frame, scale, ticks
 
 WIDE, HIGH, COLUMNS = 200.0, 165.0, 5
 LEFT, RIGHT, TOP, BOTTOM = 30.0, 10.0, 24.0, 26.0
@@ -47,9 +47,10 @@ def panel(run: dict) -> Markup:
     gold = np.array([row["gold"] for row in measured])
     reward = np.array([row["proxy"] for row in measured])
     across = scale(0.0, float(x.max()), LEFT, WIDE - RIGHT)
-    up = scale(min(0.0, float(gold.min())), 1.0, HIGH - BOTTOM, TOP)
+    top = 1.15 * float(gold.max())
+    up = scale(min(0.0, float(gold.min())), top, HIGH - BOTTOM, TOP)
     beside = scale(float(reward.min()), float(reward.max()), HIGH - BOTTOM, TOP)
-    body = axes(float(x.max()), across, up)
+    body = axes(float(x.max()), top, across=across, up=up)
     body += line("reward", across(x), beside(reward))
     if run["fit"]:
         body += line("fit", across(np.linspace(0, x.max(), 60)), up(fitted(run["fit"], x.max())))
@@ -76,14 +77,14 @@ def fitted(fit: dict, most: float) -> np.ndarray:
     return np.clip(values, 0.0, 1.0)
 
 
-def axes(most: float, across, up) -> Markup:
+def axes(most: float, top: float, *, across, up) -> Markup:
     marks = Markup("")
-    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+    for tick, label in ticks(0.0, top):
         y = float(up(tick))
         marks += Markup(
             '<line class="g" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
             '<text x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-        ).format(LEFT, WIDE - RIGHT, y, y, LEFT - 4, y + 3.5, number(tick) if tick else "0")
+        ).format(LEFT, WIDE - RIGHT, y, y, LEFT - 4, y + 3.5, label)
     for tick, label in ticks(0.0, most):
         marks += Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
             float(across(tick)), HIGH - BOTTOM + 13, label

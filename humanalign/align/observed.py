@@ -8,6 +8,7 @@ observed run learns bit for bit what it would have learned alone.
 from __future__ import annotations
 
 import json
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from humanalign.run import Run
 from humanalign.sampling import sample
 from humanalign.types import Action, Answers, Observer, Prompt, RewardModel, Shown
 
+log = logging.getLogger("humanalign")
 FILE = "observer.json"
 
 
@@ -56,6 +58,8 @@ class Observed:
         advice = self.observer.see(shown)
         self.action, self.chosen = advice.action, advice.chosen
         self.kept.see(shown.step, advice.keep)
+        for alert in advice.alerts:
+            log.warning("step %d: %s: %s", shown.step, alert["rule"], alert["sentence"])
         if self.run is not None:
             for name, rows in (("alerts", advice.alerts), ("rollouts", advice.rollouts)):
                 if rows:

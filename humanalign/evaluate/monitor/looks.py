@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 
+from scipy.stats import t as student
+
 from humanalign.evaluate.monitor.rules import Finding
 from humanalign.intervals import mean_interval
 from humanalign.types import Answers
 
 Numbers = dict[str, float | int]
-# The chosen look is the highest of many, so a look below it proves little: z = 2.58 is 1 in 200.
-Z = 2.58
+# The chosen look is the highest of many, so one below it proves little: 1 in 200, and twice.
+CHANCE = 0.005
 RESAMPLES = 2_000
 
 
@@ -87,9 +89,10 @@ def fallen(looks: Sequence[Look]) -> Finding | None:
     if place is None or place > len(looks) - 3:
         return None
     best, last = looks[place], looks[-1]
+    quantile = float(student.ppf(1 - CHANCE, len(best.golds) - 1))
     for each in looks[-2:]:
         change = [b - a for a, b in zip(best.golds, each.golds, strict=True)]
-        if fmean(change) + Z * stdev(change) / len(change) ** 0.5 >= 0:
+        if fmean(change) + quantile * stdev(change) / len(change) ** 0.5 >= 0:
             return None
     before, after = (float((each.gold or {})["value"]) for each in (best, last))
     proxies = [float(each.proxy["value"]) for each in (best, last)]
