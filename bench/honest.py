@@ -171,7 +171,7 @@ def null(repeats: int, prompts: int, answers: int) -> None:
     names = sorted({name for found in shown for name in found})
     hits = sum(bool(found) for found in shown)
     print(
-        f"The same model twice, {prompts} prompts, {len(pool)} measures, {repeats} repeats: "
+        f"The same model twice, {prompts} prompts, {len(pool) - 1} measures, {repeats} repeats: "
         f'something "improved", "worse" or "changed" in {_share(hits, repeats)}'
     )
     improved = sum(any(word == "improved" for word in found.values()) for found in shown)

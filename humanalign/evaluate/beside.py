@@ -157,10 +157,14 @@ def _row(found: NonInferiority) -> dict:
 
 
 def _power(family: Mapping[str, Paired]) -> dict:
-    """The smallest difference of each measure that this many prompts would find, 4 in 5 times."""
+    """The smallest difference of each measure that this many prompts would find, 4 in 5 times.
+
+    Not of those in which nothing varied: what they could show is not known.
+    """
     smallest = {
         name: smallest_difference(paired.difference, looks=len(family))
         for name, paired in family.items()
+        if paired.difference.ci_low < paired.difference.ci_high
     }
     prompts = max(paired.difference.n for paired in family.values())
     return {"prompts": prompts, "looks": len(family), "smallest": smallest}

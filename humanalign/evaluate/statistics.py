@@ -105,11 +105,24 @@ def difference(
     seed: int = 0,
     higher_is_better: bool = True,
 ) -> EvalResult:
-    """mean(after) - mean(before) on the same prompts, and its paired interval."""
+    """mean(after) - mean(before) on the same prompts, and its paired interval.
+
+    Where no prompt changed at all the bootstrap would claim certainty. For scores from 0 to 1 the
+    interval then is +-z^2/(n + z^2): at most so many prompts (Wilson's end for none of n) may
+    change after all, each by at most 1.
+    """
     first, second = _paired(metric, before, after)
+    if _unchanged_shares(before, after):
+        reach = Z**2 / (len(first) + Z**2)
+        return EvalResult(metric, 0.0, -reach, reach, len(first), higher_is_better)
     columns = [second.sums, second.counts, first.sums, first.counts]
     value, low, high = bootstrap(columns, lambda a, n, b, m: a / n - b / m, seed)
     return EvalResult(metric, value, low, high, len(first), higher_is_better)
+
+
+def _unchanged_shares(before: ArrayLike, after: ArrayLike) -> bool:
+    first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
+    return np.array_equal(first, second) and bool(((first >= 0) & (first <= 1)).all())
 
 
 def relative_reduction(

@@ -77,7 +77,7 @@ def _inside(tree: Mapping, path: str) -> Iterator[tuple[str, Mapping]]:
 
 
 def _compared(told: Sequence[tuple[str, Mapping]], power: Mapping) -> Iterator[str]:
-    head = ("", "before", "after", "difference, 95 % interval", "p", "", "can show")
+    head = ("", "before", "after", "difference, 95 % interval", "p", "", "can show" * bool(power))
     smallest = within(power, "smallest")
     rows: list[Cells] = [head]
     for name, each in told:
@@ -110,7 +110,7 @@ def _compared(told: Sequence[tuple[str, Mapping]], power: Mapping) -> Iterator[s
 def _n(told: Mapping, power: Mapping) -> str:
     """The number of prompts, where it is not that of the others."""
     n = told["after"].get("n")
-    return "" if n == power.get("prompts", n) else f", n {number(n)}"
+    return "" if n == power.get("prompts") else f", n {number(n)}"
 
 
 def _alone(told: Sequence[tuple[str, Mapping]]) -> Iterator[str]:

@@ -177,6 +177,16 @@ def test_scores_that_are_all_nothing_do_not_claim_certainty():
     assert result.ci_high == pytest.approx(3.8415 / 63.8415, abs=1e-4)
 
 
+@pytest.mark.parametrize(("n", "reach"), [(6, 0.390), (500, 0.00763)])
+def test_shares_that_did_not_change_anywhere_may_still_change_elsewhere(n, reach):
+    """Wilson's upper end for none of n: 3.8415 / (n + 3.8415)."""
+    same = np.linspace(0, 1, n)
+    result = difference("share", same, same)
+    assert (result.ci_low, result.value, result.ci_high) == pytest.approx(
+        (-reach, 0.0, reach), rel=2e-3
+    )
+
+
 def test_holm_by_hand():
     assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx(
         {"a": 0.03, "b": 0.06, "c": 0.06}
