@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tiny_models import save_classifier
 
 from humanalign.cli import run
 from humanalign.prefer.store import FeedbackStore
@@ -140,3 +141,23 @@ def test_toxicity_that_is_no_probability_is_refused_and_the_folder_stays_free(
     assert run(["evaluate", *words, "scorers={toxicity: 'python:odd.py:score'}"]) == 2
     assert "toxicity: score -1.5 is not a probability" in capsys.readouterr().err
     assert run(["evaluate", *words, "scorers={mine: 'python:odd.py:score'}"]) == 0
+
+
+def test_a_classifier_is_read_by_the_probability_of_its_named_label(
+    folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(folder)
+    classifier = save_classifier(tmp_path / "classifier", ["kind", "toxic"])
+    words = ["model=tiny-instruct", "prompts=p.jsonl", *SHORT, "--run", str(tmp_path / "run")]
+    assert run(["evaluate", *words, f"scorers={{toxicity: 'hf:{classifier}'}}"]) == 2
+    assert "choose one of: kind, toxic" in capsys.readouterr().err
+    logit = f"scorers={{toxicity: 'hf:{classifier}?label=toxic&use=logprob'}}"
+    assert run(["evaluate", *words, logit]) == 2
+    assert "is not a probability" in capsys.readouterr().err
+    cached = f"{{cached: 'hf:{classifier}?label=kind&use=prob', file: {tmp_path / 'kept.jsonl'}}}"
+    several = "{ensemble: ['rule:length', 'rule:length?target=9'], how: min}"
+    scorers = f"{{toxicity: 'hf:{classifier}?label=toxic', kind: {cached}, short: {several}}}"
+    assert run(["evaluate", *words, f"scorers={scorers}"]) == 0
+    for row in read_rows(tmp_path / "run/samples.jsonl"):
+        assert row["toxicity_after"] + row["kind_after"] == pytest.approx(1.0, abs=1e-6)
+    assert (tmp_path / "kept.jsonl").is_file()

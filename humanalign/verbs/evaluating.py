@@ -9,7 +9,7 @@ from pathlib import Path
 
 from humanalign.align.methods import load_policy
 from humanalign.collect.prompts import PromptSet
-from humanalign.errors import ConfigError
+from humanalign.errors import ConfigError, RunError
 from humanalign.evaluate.comparable import VERSION, with_scorers
 from humanalign.evaluate.compare import evaluate as compare_models
 from humanalign.evaluate.evaluation import Evaluation, plain
@@ -70,7 +70,10 @@ def evaluate(config: EvaluateConfig, place: Path, progress: Progress = None) -> 
 def history(folder: Path) -> Mapping:
     """The trend over the finished evaluations below a folder, drawn in its history.html."""
     found = trends(folder)
-    write_text(folder / "history.html", page(found))
+    try:
+        write_text(folder / "history.html", page(found))
+    except OSError as error:
+        raise RunError(f"history: {folder} cannot be written to ({error.strerror})") from None
     return {**found.summary(), "page": str(folder / "history.html")}
 
 
