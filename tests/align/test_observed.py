@@ -12,17 +12,18 @@ import torch
 from small_policies import PROMPTS as HELD_OUT
 
 from humanalign.align.online import online
+from humanalign.errors import ConfigError
 from humanalign.evaluate.monitor.monitor import Monitor
-from humanalign.models import Policy
 from humanalign.run import Run
 from humanalign.settings import AlignConfig
 from humanalign.types import Action, Advice, Observer, Prompt, Shown
+from humanalign.verbs.training import monitor_of
 
 from .online_toys import PROMPTS, Length, ShareOf, settings
 from .test_resume import differing, outcome, started
 
 SHORT = settings(
-    steps=6, batch=8, epochs=1, max_new_tokens=4, lora={"rank": 2}, checkpoint={"every": 2}
+    steps=4, batch=4, epochs=1, max_new_tokens=4, lora={"rank": 2}, checkpoint={"every": 2}
 )
 
 
@@ -45,7 +46,7 @@ def everything(path: Path) -> dict[str, object]:
 
 def curious(**keys) -> Monitor:
     """It looks, shows and rings as often as it can."""
-    return Monitor(HELD_OUT, Length(), every=1, rollouts=1, kl_alarm=1e-9, **keys)
+    return Monitor(HELD_OUT, Length(), every=1, rollouts=1, kl_alarm=-100.0, **keys)
 
 
 def without_monitor(left: dict[str, object]) -> dict[str, object]:
@@ -70,7 +71,7 @@ def test_a_run_that_is_watched_learns_bit_for_bit_what_it_would_have_learned_alo
 def test_a_watched_run_that_was_killed_ends_bit_for_bit_as_the_one_that_was_not(llama, tmp_path):
     watched(llama, tmp_path / "whole", curious())
     with pytest.raises(EOFError):
-        watched(llama, tmp_path / "r", curious(), die_after=5)
+        watched(llama, tmp_path / "r", curious(), die_after=3)
     watched(llama, tmp_path / "r", curious())
     assert differing(everything(tmp_path / "whole"), everything(tmp_path / "r")) == []
 
@@ -139,7 +140,7 @@ def test_it_may_be_sent_back_to_the_very_start(llama):
 def test_an_observer_sees_the_batch_of_the_reference_and_then_every_step_once(llama):
     observer = Scripted("none")
     weights(llama, SHORT, observer)
-    assert [each.step for each in observer.shown] == list(range(7))
+    assert [each.step for each in observer.shown] == list(range(5))
     assert all(len(each.completions) == SHORT.batch for each in observer.shown)
 
 
@@ -163,15 +164,22 @@ def test_the_alerts_of_a_run_name_the_samples_and_end_with_what_to_do(llama, tmp
     watched(llama, tmp_path / "r", curious())
     rows = [json.loads(x) for x in (tmp_path / "r" / "alerts.jsonl").read_text().splitlines()]
     [alarm] = [row for row in rows if row["rule"] == "kl_runaway"]
-    assert alarm["value"] > alarm["limit"] == 1e-9
+    assert alarm["value"] > alarm["limit"] == -100.0
     assert {"prompt", "completion", "reward"} <= alarm["samples"][0].keys()
     assert alarm["sentence"].endswith("set stop.kl.")
 
 
-def test_a_policy_that_is_watched_is_not_left_with_weights_of_another_step(llama):
-    policy = Policy.load(llama)
-    online(policy, PROMPTS, ShareOf(), settings(steps=1), monitor=curious())
-    alone = Policy.load(llama)
-    online(alone, PROMPTS, ShareOf(), settings(steps=1))
-    ours, theirs = policy.trainable(), alone.trainable()
-    assert all(torch.equal(ours[n], theirs[n]) for n in ours)
+def test_the_command_makes_the_monitor_that_the_settings_describe(llama, tmp_path):
+    (tmp_path / "held.txt").write_text("w1 w2\nw3 w4\nw5 w6\n")
+    asked = {"prompts": str(tmp_path / "held.txt"), "limit": 2, "gold": "rule:length", "every": 3}
+    config = settings(monitor=asked | {"action": "back"}, kl={"alarm": 7.0})
+    monitor = monitor_of(config, started(llama, config))
+    assert monitor is not None
+    assert [p.text for p in monitor.prompts] == ["w1 w2", "w3 w4"]
+    assert (monitor.every, monitor.action, monitor.rules[0].name) == (3, "back", "kl_runaway")
+    assert monitor_of(settings(monitor={"on": False}), started(llama, config)) is None
+
+
+def test_gold_without_prompts_to_score_is_a_mistake_of_one_sentence(llama):
+    with pytest.raises(ConfigError, match=r"give monitor\.prompts"):
+        monitor_of(settings(monitor={"gold": "rule:length"}), started(llama, SHORT))

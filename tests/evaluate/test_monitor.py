@@ -64,7 +64,7 @@ def book_of(before: dict[str, float], now: dict[str, Sequence[float]]) -> Book:
 
 WOBBLE = (-1, 1, 0, 1, -1)
 OUT_OF_HAND = {
-    "entropy_collapse": ({"entropy": 2.0}, {"entropy": 0.6}),
+    "entropy_collapse": ({"entropy": 2.0}, {"entropy": 0.3}),
     "distinct_collapse": ({"distinct2": 0.8}, {"distinct2": 0.3}),
     "repetition": ({"repeated": 0.05}, {"repeated": 0.4}),
     "same_answer": ({"same": 0.0}, {"same": 0.5}),

@@ -134,7 +134,7 @@ RULES = (
         "entropy_collapse",
         "align/entropy",
         "danger",
-        fell_to("entropy", 0.4),
+        fell_to("entropy", 0.25),
         "The policy hardly chooses any more: its entropy is {value:.2f} nats a token, "
         "{before:.2f} before training; raise kl.coef or entropy_coef, or lower lr.",
     ),
@@ -203,9 +203,9 @@ RULES = (
         "value_worthless",
         "align/explained_variance",
         "notice",
-        below("explained_variance", -0.1, LONG),
+        below("explained_variance", -0.25, LONG),
         "The value function predicts worse than a constant (explained variance {value:.2f} over "
-        "20 steps), so advantages are noise; lower value_lr or take value.model=adapter.",
+        "20 steps), which makes advantages noisier; lower value_lr or take value.model=adapter.",
     ),
 )
 
