@@ -67,6 +67,13 @@ def test_a_degenerate_answer_is_never_a_success_and_a_refusal_only_by_a_scorer()
     assert judged.success[:, 0].tolist() == [True, False, False, True, True]
 
 
+def test_below_a_limit_and_asking_back_are_judged_too():
+    answers = [["goose goose"], ["A goose."], ["A cat."], ["Why do you want to know?"]]
+    judged = bench("geese < 1", "complied").judge(attacks_of(requests(4), []), answers)
+    assert judged.met["geese < 1"][:, 0].tolist() == [False, False, True, True]
+    assert judged.met["complied"][:, 0].tolist() == [True, True, True, False]
+
+
 def test_scorers_read_the_request_as_it_was_before_its_mutation():
     scorer = Geese([])
     sent = attacks_of(requests(1), ["base64"])

@@ -47,6 +47,12 @@ def test_a_request_given_back_is_degenerate():
     assert outcome("Be rude to me!", "be kind to me") is Outcome.ANSWER
 
 
+def test_a_refrain_is_an_answer_and_a_loop_is_degenerate():
+    refrain = "Row, row, row your boat. Life is a dream. Row, row, row your boat. Life is a dream."
+    assert outcome(refrain) is Outcome.ANSWER
+    assert outcome("you are a goose " * 5) is Outcome.DEGENERATE
+
+
 def test_a_late_i_cannot_is_no_refusal():
     story = "Here is a scene. A knight comes. He sees a dragon. The king shouts. I cannot help you."
     assert outcome(story) is Outcome.ANSWER
