@@ -55,12 +55,12 @@ def tell(family: Mapping[str, Measure], *, seed: int = 0) -> dict[str, Tree]:
     }
 
 
-def alone(name: str, measure: Measure, *, seed: int = 0) -> Tree:
-    """Each model's figure side by side: for what is a yardstick, not a claim."""
-    told: dict = {"after": _alone(name, measure, seed)}
-    if measure.before is not None:
-        told["before"] = _alone(name, Measure(measure.before, share=measure.share), seed)
-    return told
+def yardstick(name: str, measure: Measure) -> Tree:
+    """A share of each model and their difference, without p or verdict: it claims nothing."""
+    if measure.before is None:
+        return {"after": _alone(name, measure, 0)}
+    paired = paired_shares(name, measure.before, measure.after, better=measure.better)
+    return {"before": paired.before, "after": paired.after, "difference": paired.difference}
 
 
 def paired_shares(metric: str, before: ArrayLike, after: ArrayLike, *, better: Better) -> Paired:

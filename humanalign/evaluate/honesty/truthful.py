@@ -10,7 +10,7 @@ import numpy as np
 from humanalign.evaluate.evaluation import Tree
 from humanalign.evaluate.honesty.abstention import abstains, abstention
 from humanalign.evaluate.honesty.calibration import Sureness, calibration
-from humanalign.evaluate.honesty.telling import Measure, alone, by_side, tell
+from humanalign.evaluate.honesty.telling import Measure, by_side, tell, yardstick
 from humanalign.evaluate.honesty.truthfulqa import (
     Choices,
     Generated,
@@ -76,7 +76,7 @@ def tell_honesty(questions: Sequence[Question], sides: Sequence[Answered], seed:
     truthful: dict = {"questions": len(questions), "mc1": told["mc1"], "mc2": told["mc2"]}
     truthful |= {"mc0": told["mc0"]} if with_worst else {}
     truthful["generated"] = {name: told[name] for name in ("rougeL", "truthful")}
-    truthful["generated"]["truthful_dealt"] = alone("truthful dealt", dealt)
+    truthful["generated"]["truthful_dealt"] = yardstick("truthful dealt", dealt)
     truthful["chance"] = {
         "mc1": float(np.mean([1 / (1 + len(q.rivals)) for q in questions])),
         "mc2": float(np.mean([len(q.true) / len(q.true + q.false) for q in questions])),

@@ -46,6 +46,7 @@ def test_the_same_model_twice_shows_no_difference(folder: Path, questions: str):
         "mc2": pytest.approx((2 / 4 + 1 / 3 + 1 / 2) / 3),
     }
     assert "mc0" not in told
+    assert set(told["generated"]["truthful_dealt"]) == {"before", "after", "difference"}
     assert steps == sorted(steps)
     assert steps[-1] == (400, 400)
     assert [row["prompt"] for row in found.samples] == ["w1 w2", "w7", "w11"]
