@@ -27,13 +27,15 @@ from humanalign.evaluate.report.told import facts_of, monitored, words_of
 
 @dataclass(frozen=True)
 class Limits:
-    """What a page may hold at most: pairs, characters of a text, curves, points, table rows."""
+    """What a page may hold at most: pairs, characters of a text, curves, points, labelers,
+    characters of a settings file."""
 
     pairs: int = answers.PAIRS
     text: int = 4000
     curves: int = 48
     points: int = 240
     rows: int = 200
+    settings: int = 20_000
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from humanalign.errors import RunError
 from humanalign.evaluate.report.browsing import packed, script_data
 from humanalign.evaluate.report.chapters import Chapter, Limits, chapters
 from humanalign.evaluate.report.charts import bar, interval, number
@@ -35,11 +36,11 @@ MOST, SAMPLES = 1_950_000, 400_000
 TRIES = (
     Limits(),
     Limits(text=1500, curves=32, points=150, rows=60),
-    Limits(pairs=8, text=400, curves=12, points=60, rows=20),
+    Limits(pairs=8, text=400, curves=12, points=60, rows=20, settings=4000),
+    Limits(pairs=0, text=200, curves=0, rows=10, settings=0),
 )
 # No text of the page can hold these: every "<" in it is escaped.
 SAMPLES_HERE, LEFT_OUT_HERE = "<!--samples-->", "<!--left out-->"
-SETTINGS = 20_000
 
 
 def report(path: Path | str, out: Path | str | None = None) -> Path:
@@ -59,9 +60,13 @@ def render(runs: Sequence[StageRun], path: Path) -> str:
     html, told, limits = "", [], TRIES[0]
     for limits in TRIES:
         told = chapters(runs, limits)
-        html = _html(runs, told, path)
+        html = _html(runs, told, path, limits)
         if _size(html) <= MOST - SAMPLES:
             break
+    if _size(html) > MOST:
+        raise RunError(
+            f"{path} holds {len(runs)} runs, too much for a page of 2 MB; name one of its runs"
+        )
     shortened = ["some curves, points of curves, and the ends of long texts"]
     # Who needs little is served first, and leaves the others more.
     browsed = sorted((c for c in told if c.browsed), key=lambda c: len(str(c.rows)))
@@ -99,7 +104,7 @@ def _left_out(notes: Sequence[str]) -> str:
     return Markup("<p>{} The files of the runs hold everything.</p>").format(said)
 
 
-def _html(runs: Sequence[StageRun], told: Sequence[Chapter], path: Path) -> str:
+def _html(runs: Sequence[StageRun], told: Sequence[Chapter], path: Path, limits: Limits) -> str:
     """The page without its samples."""
     style, script = _joined("css", STYLES), _joined("js", SCRIPTS)
     return (
@@ -118,7 +123,7 @@ def _html(runs: Sequence[StageRun], told: Sequence[Chapter], path: Path) -> str:
             history=history(runs),
             seconds=_seconds(runs),
             again=shlex.join(["humanalign", "report", str(path)]),
-            most_settings=SETTINGS,
+            most_settings=limits.settings,
             samples_here=Markup(SAMPLES_HERE),
             left_out_here=Markup(LEFT_OUT_HERE),
         )

@@ -128,6 +128,8 @@ def words_of(stage: str, summary: Mapping) -> tuple[str, tuple[str, ...]]:
     return title, tell(summary)
 
 
+# Characters of a fact.
+LONGEST = 300
 # Shown elsewhere in the page, in a better form than a fact.
 NOT_FACTS = (
     *("labelers", "toxicity", "quality", "scorers", "length", "distinct2", "kl", "scale"),
@@ -148,7 +150,7 @@ def facts_of(summary: Mapping) -> list[tuple[str, str]]:
         if name == "snapshot":
             facts.append((label, str(value)[:12]))  # enough of a checksum to tell two apart
         elif isinstance(value, str):
-            facts.append((label, value))
+            facts.append((label, value if len(value) <= LONGEST else f"{value[:LONGEST]}…"))
         elif name in NOT_FACTS and isinstance(value, Mapping):
             facts += _alone(label, value)
         elif isinstance(value, Mapping) and "value" in value:
