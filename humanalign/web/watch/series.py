@@ -99,7 +99,7 @@ class Series:
             self._ends = [*self._ends[-MEMORY:], (self._offset, self._rows)]
 
     def _goes_on(self, file: BinaryIO, found: os.stat_result) -> bool:
-        if found.st_ino != self._inode or found.st_size < self._offset:
+        if found.st_ino != self._inode:
             return False
         file.seek(self._offset - len(self._memory))
         return file.read(len(self._memory)) == self._memory
