@@ -13,8 +13,8 @@ import json
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -25,14 +25,13 @@ from humanalign.web.watch.app import create_app
 OUT = Path("docs/images")
 WIDE, NARROW, TALL = 1200, 360, 900
 ARGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+# Lower than any that a run would have: there must be an alert to show.
+LIMIT = 0.8
 ALERT = {
-    "step": 14,
     "rule": "kl_runaway",
     "level": "warning",
     "metric": "align/kl",
-    "value": 0.9,
-    "limit": 0.8,
-    "sentence": "The distance from the start jumped (limit 0.8 in this picture): raise kl.coef.",
+    "limit": LIMIT,
     "action": "none",
 }
 
@@ -41,26 +40,33 @@ def half_way(source: Path, place: Path) -> None:
     """A run that is still at work: the first half of a finished one, with an alert."""
     shutil.copytree(source, place, ignore=shutil.ignore_patterns("checkpoints", "policy", "data"))
     record = json.loads((place / "run.json").read_text(encoding="utf-8"))
-    (place / "run.json").write_text(
-        json.dumps({**record, "status": "running", "summary": {}}), encoding="utf-8"
-    )
+    begun = datetime.now(UTC) - timedelta(minutes=1)
+    altered = {"status": "running", "summary": {}, "started": begun.isoformat()}
+    (place / "run.json").write_text(json.dumps({**record, **altered}), encoding="utf-8")
     rows = (place / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     (place / "metrics.jsonl").write_text("".join(rows[: len(rows) // 2]), encoding="utf-8")
     said = (place / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     samples = [json.loads(line) for line in said[:12]]
     rollouts = [{"step": 2 * n, **row} for n, row in enumerate(samples)]
-    alert = {**ALERT, "samples": samples[:2]}
+    shown = [json.loads(row) for row in rows[: len(rows) // 2]]
+    worst = max(shown, key=lambda row: row["align/kl"])
+    sentence = (
+        f"The policy moved {worst['align/kl']:.1f} nats from the start (limit {LIMIT}); "
+        "raise kl.coef if it stays there."
+    )
+    told = {"step": worst["step"], "value": worst["align/kl"], "sentence": sentence}
+    alert = {**ALERT, **told, "samples": samples[:2]}
     for name, lines in (("rollouts.jsonl", rollouts), ("alerts.jsonl", [alert])):
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (place / name).write_text(text, encoding="utf-8")
     (place / "samples.jsonl").unlink()
 
 
-def shoot(
-    browser: Browser, address: str, out: Path, *, width: int, scheme: Literal["light", "dark"]
-) -> None:
+def shoot(browser: Browser, address: str, out: Path, *, width: int, dark: bool) -> None:
     """One picture of a page, once its curves are drawn."""
-    page = browser.new_page(viewport={"width": width, "height": TALL}, color_scheme=scheme)
+    page = browser.new_page(
+        viewport={"width": width, "height": TALL}, color_scheme="dark" if dark else "light"
+    )
     page.goto(address)
     page.wait_for_selector("canvas[data-drawn], .runs tbody tr")
     page.wait_for_timeout(800)
@@ -87,15 +93,15 @@ def main() -> None:
         asked = browser.new_page().request
         ids = {run["name"]: run["id"] for run in asked.get(f"{address}/api/runs").json()["runs"]}
         now, before = ids["round-2/align"], ids["round-1/align"]
-        for name, path, width, scheme in (
-            ("overview", "/", WIDE, "light"),
-            ("run", f"/runs/{now}", WIDE, "light"),
-            ("run-dark", f"/runs/{now}", WIDE, "dark"),
-            ("run-narrow", f"/runs/{now}", NARROW, "light"),
-            ("compare", f"/compare?run={before}&run={now}", WIDE, "light"),
+        for name, path, width, dark in (
+            ("overview", "/", WIDE, False),
+            ("run", f"/runs/{now}", WIDE, False),
+            ("run-dark", f"/runs/{now}", WIDE, True),
+            ("run-narrow", f"/runs/{now}", NARROW, False),
+            ("compare", f"/compare?run={before}&run={now}", WIDE, False),
         ):
             out = chosen.out / f"watch-{name}.png"
-            shoot(browser, address + path, out, width=width, scheme=scheme)
+            shoot(browser, address + path, out, width=width, dark=dark)
         browser.close()
     shutil.rmtree(folder.parent)
 

@@ -11,6 +11,7 @@ export class Curve {
   }
 
   append(data) {
+    if (data.low && !this.low) [this.low, this.high] = [[...this.y], [...this.y]];
     this.x.push(...data.x);
     this.y.push(...data.y);
     if (this.low) {

@@ -28,7 +28,7 @@ function row(id) {
     el("td", { class: "pick" }, el("label", {}, parts.box, el("span", { class: "hidden" }))),
     el("th", { scope: "row" }, parts.link, " ", parts.stage),
     el("td", { "data-label": "Status" }, el("div", {}, parts.state, parts.damage)),
-    el("td", { class: "far", "data-label": "Progress" }, el("div", {}, parts.bar, parts.step)),
+    el("td", { class: "far", "data-label": "Progress" }, el("div", {}, parts.step, parts.bar)),
     el("td", { "data-label": "Result" }, el("div", {}, parts.key, " ", parts.label)),
     el("td", { class: "counted", "data-label": "Alerts" }, parts.alerts),
     parts.started);
