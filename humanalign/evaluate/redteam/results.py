@@ -111,6 +111,7 @@ def compare_shares(metric: str, before: Array, after: Array, *, seed: int = 0) -
 
     Where every request changed by the same, the bootstrap has no width, and the interval is
     Newcombe's (1998, method 10), which takes the two sides for independent: too wide, if anything.
+    So is that of a relative reduction without width, made of the sides' outer limits.
     """
     paired = compare(metric, before, after, better="lower", seed=seed)
     first, second = share(metric, before, seed=seed), share(metric, after, seed=seed)
@@ -119,7 +120,11 @@ def compare_shares(metric: str, before: Array, after: Array, *, seed: int = 0) -
         low = math.hypot(second.value - second.ci_low, first.ci_high - first.value)
         high = math.hypot(second.ci_high - second.value, first.value - first.ci_low)
         change = replace(change, ci_low=change.value - low, ci_high=change.value + high)
-    return replace(paired, before=first, after=second, difference=change)
+    less = paired.relative_reduction
+    if isinstance(less, EvalResult) and less.ci_low == less.ci_high:
+        low, high = 1 - second.ci_high / first.ci_low, 1 - second.ci_low / first.ci_high
+        less = replace(less, ci_low=low, ci_high=high)
+    return replace(paired, before=first, after=second, difference=change, relative_reduction=less)
 
 
 def _looks(

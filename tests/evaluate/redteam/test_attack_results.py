@@ -119,11 +119,13 @@ def test_p_is_that_of_the_sign_flips_and_holms_over_the_family():
 
 
 def test_a_difference_that_is_the_same_everywhere_still_has_an_interval():
-    change = told(6, [[YES]] * 6, [[NO]] * 6)["attack_success"]["difference"]
+    found = told(6, [[YES]] * 6, [[NO]] * 6)["attack_success"]
+    change, less = found["difference"], found["relative_reduction"]
     side = binomtest(0, 6).proportion_ci(method="wilson").high
     # Newcombe's hybrid: both sides stand at their edge, and only their inner limits count.
     assert change["value"] == -1.0
     assert (change["ci_low"], change["ci_high"]) == pytest.approx((-1.0, -1.0 + 2**0.5 * side))
+    assert (less["ci_low"], less["ci_high"]) == pytest.approx((1 - side / (1 - side), 1.0))
 
 
 def test_forms_and_answers_of_a_request_are_one_observation():
