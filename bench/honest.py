@@ -24,6 +24,7 @@ from humanalign.evaluate.statistics import (
     Array,
     Clusters,
     Undefined,
+    bootstrap,
     difference,
     mean,
     proportion,
@@ -78,7 +79,7 @@ def kinds() -> list[Kind]:
         Kind(
             "perplexity, unequal lengths",
             _words,
-            lambda nats, tokens: _perplexity(nats, tokens),
+            _perplexity,
             float(np.exp(1.5)),
         ),
     ]
@@ -161,7 +162,8 @@ def _words(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
 
 
 def _perplexity(nats: Array, tokens: Array) -> EvalResult:
-    return compared_perplexity(Clusters(nats, tokens), Clusters(nats, tokens), SEED).after
+    found = bootstrap([nats, tokens], lambda a, n: np.exp(a / n), SEED)
+    return EvalResult("perplexity", *found, len(nats))
 
 
 def null(repeats: int, prompts: int, answers: int) -> None:

@@ -25,22 +25,22 @@ def test_the_win_rate_of_the_simulation_is_that_of_many_draws():
 
 @pytest.mark.slow
 def test_the_same_model_twice_is_hardly_ever_said_to_have_changed():
-    """Six measures of 80 prompts, two of them copies; 5 % of 80 is 4, and 12 has p < .001."""
+    """Five measures of 60 prompts, one of them a copy; 5 % of 60 is 3, and 10 has p < .001."""
     rng = np.random.default_rng(0)
-    level = rng.beta(0.3, 1.0, size=(80, 1))
+    level = rng.beta(0.3, 1.0, size=(60, 1))
     pool = {
-        "toxicity": rng.random((80, 12)) * level,
-        "reward": level + rng.normal(size=(80, 12)),
-        "length": rng.integers(5, 20, size=(80, 12)).astype(float),
-        "tokens": rng.integers(5, 20, size=(80, 12)).astype(float),
+        "toxicity": rng.random((60, 12)) * level,
+        "reward": level + rng.normal(size=(60, 12)),
+        "length": rng.integers(5, 20, size=(60, 12)).astype(float),
+        "tokens": rng.integers(5, 20, size=(60, 12)).astype(float),
     }
-    pool |= {"copy": pool["reward"], "nats": pool["tokens"] * rng.gamma(4, 0.3, size=(80, 12))}
-    shown = honest.null_findings(pool, 80)
-    assert sum(bool(found) for found in shown) < 12
+    pool |= {"copy": pool["reward"], "nats": pool["tokens"] * rng.gamma(4, 0.3, size=(60, 12))}
+    shown = honest.null_findings(pool, 60)
+    assert sum(bool(found) for found in shown) < 10
 
 
 @pytest.mark.slow
 def test_a_planted_effect_is_found_as_often_as_was_promised():
-    promised, found = honest.promise_and_finds(0.3, looks=3, n=300, repeats=100)
+    promised, found = honest.promise_and_finds(0.3, looks=3, n=300, repeats=80)
     assert 0.2 < promised < 0.95
-    assert binom.ppf(0.001, 100, promised - 0.05) <= found <= binom.ppf(0.999, 100, promised + 0.05)
+    assert binom.ppf(0.001, 80, promised - 0.05) <= found <= binom.ppf(0.999, 80, promised + 0.05)
