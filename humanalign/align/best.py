@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
@@ -39,15 +39,9 @@ class Best:
         if len(self.recent) == WINDOW and (self.value is None or mean > self.value):
             self.step, self.value, self.tensors = step, mean, _copy(self.parameters)
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def in_place(self) -> AbstractContextManager[None]:
         """Inside, the policy is the best one."""
-        live = _copy(self.parameters)
-        put(self.parameters, self.tensors)
-        try:
-            yield
-        finally:
-            put(self.parameters, live)
+        return _in_place(self.parameters, self.tensors)
 
     def settle(self) -> None:
         """Let the policy be the best one from now on."""
@@ -82,6 +76,10 @@ class Kept:
         """Let the policy be what it was after `step` updates."""
         put(self.parameters, self.steps[step])
 
+    def in_place(self, step: int) -> AbstractContextManager[None]:
+        """Inside, the policy is what it was after `step` updates."""
+        return _in_place(self.parameters, self.steps[step])
+
     def save(self, folder: Path) -> None:
         for step, tensors in self.steps.items():
             save_file(tensors, str(folder / f"kept-{step:06d}.safetensors"))
@@ -95,3 +93,15 @@ class Kept:
 
 def _copy(parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
     return {n: p.detach().clone() for n, p in parameters.items()}
+
+
+@contextmanager
+def _in_place(
+    parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]
+) -> Iterator[None]:
+    live = _copy(parameters)
+    put(parameters, tensors)
+    try:
+        yield
+    finally:
+        put(parameters, live)

@@ -252,12 +252,18 @@ class _Loop:
 
     def _go_back(self) -> None:
         """To the step that the monitor chose, else to the one with the best objective."""
-        if not self.observed.go_back() and self.best is not None:
-            self.best.settle()
+        if self.observed.go_back() or self.best is None or self.best.value is None:
+            return
+        self.best.settle()
 
     def _save_policies(self, path: Path) -> None:
+        """policy/, and best/: what the monitor chose by gold, else the best objective."""
         self.policy.save(path / "policy")
-        if self.best is not None and self.best.value is not None:
+        chosen, kept = self.observed.chosen, self.observed.kept
+        if chosen is not None and chosen in kept.steps:
+            with kept.in_place(chosen):
+                self.policy.save(path / "best")
+        elif self.best is not None and self.best.value is not None:
             with self.best.in_place():
                 self.policy.save(path / "best")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from small_policies import PROMPTS as HELD_OUT
 
 from humanalign.align.online import online
@@ -54,7 +55,8 @@ def without_monitor(left: dict[str, object]) -> dict[str, object]:
         {k: v for k, v in row.items() if not k.startswith("monitor/")} for row in left["metrics"]
     ]
     summary = {k: v for k, v in left["summary"].items() if k != "monitor"}
-    return {**left, "metrics": rows, "summary": summary}
+    own = {name: value for name, value in left.items() if not name.startswith("best/")}
+    return {**own, "metrics": rows, "summary": summary}
 
 
 @pytest.mark.parametrize("folder", ["llama", "small_t5"], indirect=True)
@@ -135,6 +137,44 @@ def test_a_run_that_is_sent_back_ends_with_the_weights_of_the_chosen_step(llama)
 def test_it_may_be_sent_back_to_the_very_start(llama):
     begun = {n: p.detach().clone() for n, p in started(llama, SHORT).trainable().items()}
     assert same(weights(llama, SHORT, Scripted("back", 0)), begun)
+
+
+@dataclass
+class Climbs:
+    """Pays the more the sooner: the first steps have the best objective."""
+
+    batch: int = 0
+
+    def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+        del prompts
+        self.batch += 1
+        return [float(len(c)) - self.batch for c in completions]
+
+
+def test_without_a_choice_it_goes_back_to_the_best_objective(llama, tmp_path):
+    config = SHORT.model_copy(
+        update={"steps": 9, "checkpoint": SHORT.checkpoint.model_copy(update={"best": True})}
+    )
+
+    class Late(Scripted):
+        def see(self, shown: Shown) -> Advice:
+            return Advice(action="back" if shown.step == 8 else "none")
+
+    run = Run.open(tmp_path / "r", stage="align", config=config.model_dump())
+    policy = started(llama, config)
+    summary = online(policy, PROMPTS, Climbs(), config, run=run, monitor=Late("none"))
+    assert summary["best_step"] < 8
+    saved = [
+        load_file(tmp_path / "r" / n / "adapter_model.safetensors") for n in ("policy", "best")
+    ]
+    assert same(*saved)
+
+
+def test_what_gold_chose_is_in_best_though_nobody_asked_to_go_back(llama, tmp_path):
+    watched(llama, tmp_path / "r", Scripted("none", 2))
+    watched(llama, tmp_path / "two", None, config=steps(2))
+    chosen = load_file(tmp_path / "r" / "best" / "adapter_model.safetensors")
+    assert same(chosen, load_file(tmp_path / "two" / "policy" / "adapter_model.safetensors"))
 
 
 def test_an_observer_sees_the_batch_of_the_reference_and_then_every_step_once(llama):

@@ -24,11 +24,12 @@ DRAWS = 4_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A fitted number with its 95 % interval."""
+    """A fitted number with its 95 % interval, from n points."""
 
     value: float
     ci_low: float
     ci_high: float
+    n: int
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,12 @@ def fit(kl: Sequence[float], gold: Sequence[float], form: Form = "rl") -> Fit:
     covariance = inverse * (rest @ rest) / free
     half = float(student.ppf(0.975, free)) * np.sqrt(np.diag(covariance))
     start, alpha, beta = (
-        Estimate(float(v), float(v - h), float(v + h)) for v, h in zip(found, half, strict=True)
+        Estimate(float(v), float(v - h), float(v + h), len(y))
+        for v, h in zip(found, half, strict=True)
     )
     spread = float(((y - y.mean()) ** 2).sum())
     r2 = 1 - float(rest @ rest) / spread if spread else 1.0
-    return Fit(form, alpha, beta, start, _peak(found, covariance, form), r2, len(y))
+    return Fit(form, alpha, beta, start, _peak(found, covariance, form, len(y)), r2, len(y))
 
 
 def _columns(kl: Array, form: Form) -> Array:
@@ -84,7 +86,7 @@ def _columns(kl: Array, form: Form) -> Array:
     return np.column_stack([np.ones_like(d), d, -bend])
 
 
-def _peak(found: Array, covariance: Array, form: Form) -> Estimate | None:
+def _peak(found: Array, covariance: Array, form: Form, n: int) -> Estimate | None:
     """Where the derivative is 0: d = exp(alpha / beta - 1), or alpha / (2 beta).
 
     The interval is that of draws from the normal distribution of the estimates.
@@ -95,7 +97,7 @@ def _peak(found: Array, covariance: Array, form: Form) -> Estimate | None:
     known = draws[(draws[:, 2] > 0) & (draws[:, 1] > 0)]
     peaks = _peak_kl(known[:, 1], known[:, 2], form)
     low, high = np.quantile(peaks, [0.025, 0.975])
-    return Estimate(float(_peak_kl(found[1], found[2], form)), float(low), float(high))
+    return Estimate(float(_peak_kl(found[1], found[2], form)), float(low), float(high), n)
 
 
 def _peak_kl(alpha: Array, beta: Array, form: Form) -> Array:
