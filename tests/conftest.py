@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from postgres import Cluster, installed
 
-from humanalign.prefer.store import database
-
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -85,6 +83,8 @@ def either_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if request.param == "sqlite":
         yield request.param
         return
+    from humanalign.prefer.store import database  # half of all sessions have no use for a store
+
     engine_of, cluster = database._engine, request.getfixturevalue("postgres")
 
     def elsewhere(url: str | Path):

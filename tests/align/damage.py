@@ -127,7 +127,7 @@ MUTATIONS = [
         (UPDATE, "flat(b.returns),", "flat(b.values),", "the critic learns itself"),
         (ROLLOUT, "temperature=config.temperature,", "", "no temperature at all"),
         (ROLLOUT, "ignore_eos=config.ignore_eos,", "", "EOS is never banned",
-         "test_without_ends_every_answer_is_as_long_as_it_may_be", "llama"),
+         "test_without_ends_every_answer_is_as_long_as_it_may_be", "small_t5"),
         (ROLLOUT, "with policy.reference():", "if True:", "the live policy as reference"),
         (ROLLOUT, "ref_hidden, ids, sampling)", "ref_hidden, ids, Sampling())",
          "the reference without temperature"),

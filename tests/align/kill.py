@@ -9,6 +9,7 @@ FOLDER/kills.json tells, for each run that was killed, when that was.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -169,6 +170,7 @@ def main(root: Path) -> None:
     save_small_t5(root / "models" / "t5")
     mixed = [{"prompt": p, "response": r} for p, r in zip(ASKED, RESPONSES, strict=True)]
     write_rows(root / "models" / "mix.jsonl", mixed)
+    gc.freeze()  # a fork that looks for garbage would copy all of torch's modules
     victims: list[Victim] = []
     for case in CASES:
         began = time.monotonic()

@@ -8,6 +8,8 @@ and runs the test that should notice, then all, up to the first that fails.
 
 from __future__ import annotations
 
+import compileall
+import gc
 import os
 import shutil
 import signal
@@ -32,6 +34,11 @@ TESTS = [
     HERE / "test_known_faults_of_updates.py",
     HERE / "test_rollout.py",
 ]
+# What a child need not do again: find plugins (conftest.py has a hook of xdist's, which is named),
+# write a cache, rewrite every assert to explain what nobody reads, collect garbage at its end.
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+PLAINLY = ["-q", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "xdist.plugin"]
+PLAINLY += ["--assert=plain"]
 SECONDS = 60  # of processor time; a child that takes longer hangs, which is noticed too
 
 
@@ -59,12 +66,12 @@ class Noticed:
             self.test = f"{report.nodeid} (import)"
 
 
-def damage(mutation: Mutation, folder: Path) -> Path:
-    """A damaged copy of the package in `folder`.
+def damage(mutation: Mutation, folder: Path, whole: Path) -> Path:
+    """A damaged copy of the package `whole` in `folder`.
 
     ValueError when the text does not occur exactly once: the table no longer fits the source.
     """
-    copy = _copy(folder)
+    copy = Path(shutil.copytree(whole, folder / "humanalign"))
     file = copy / mutation.file
     text = file.read_text("utf-8")
     if text.count(mutation.old) != 1:
@@ -74,9 +81,15 @@ def damage(mutation: Mutation, folder: Path) -> Path:
     return copy
 
 
-def _copy(folder: Path) -> Path:
-    unread = shutil.ignore_patterns("__pycache__", "weights")
-    return Path(shutil.copytree(SOURCE, folder / "humanalign", ignore=unread))
+def compiled(folder: Path) -> Path:
+    """The package as it is, compiled once: a child then compiles the damaged file alone.
+
+    Copies keep the time of every file, by which Python knows that a compiled one is of use.
+    """
+    unread = shutil.ignore_patterns("__pycache__", "weights", "web", "*.html", "*.js", "*.jsonl")
+    copy = Path(shutil.copytree(SOURCE, folder / "humanalign", ignore=unread))
+    compileall.compile_dir(copy, quiet=1)
+    return copy
 
 
 def noticed_by(package: Path, first: Noticed) -> str:
@@ -110,7 +123,7 @@ def _run(package: Path, told: Path, asked: Sequence[Noticed]) -> int:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     os.environ["PYTEST_XDIST_WORKER"] = "damaged"  # one thread, as any worker of many
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no"]
+    options = ["-x", *PLAINLY, "--tb=no"]
     options.append(f"--basetemp={package.parent / 'tests'}")
     code = 0
     for plugin in asked:
@@ -129,9 +142,11 @@ def _files(test: str) -> list[str]:
 
 def warm_up() -> None:
     """Import once what every child needs. RuntimeError where a test fails without damage."""
-    code = pytest.main(["-q", "-p", "no:cacheprovider", *_files(PLAIN), "-k", PLAIN])
+    code = pytest.main([*PLAINLY, *_files(PLAIN), "-k", PLAIN])
     if code:
         raise RuntimeError(f"{PLAIN} fails without any damage; mend that first")
+    gc.collect()
+    gc.freeze()  # children look through, and so copy, none of what is there already
 
 
 def survivors(mutations: list[Mutation]) -> list[Mutation]:
@@ -140,12 +155,17 @@ def survivors(mutations: list[Mutation]) -> list[Mutation]:
     ValueError for a stale table, RuntimeError where tests fail without damage.
     """
     warm_up()
+    with tempfile.TemporaryDirectory() as folder:
+        return _unseen(mutations, compiled(Path(folder)))
+
+
+def _unseen(mutations: list[Mutation], whole: Path) -> list[Mutation]:
     unseen = []
     for mutation in mutations:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             first = Noticed(mutation.test, mutation.case)
-            by = noticed_by(damage(mutation, Path(folder)), first)
+            by = noticed_by(damage(mutation, Path(folder), whole), first)
         if not by:
             unseen.append(mutation)
         took = time.monotonic() - began
