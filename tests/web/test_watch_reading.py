@@ -94,6 +94,13 @@ def test_damaged_lines_are_counted_and_the_others_read(place):
     assert view.last_step == 22
 
 
+def test_two_objects_on_a_line_and_one_over_two_lines_are_no_rows(place):
+    with (place.path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 21},{"step": 22}\n{"step": 23, "l": [1\n2]}\n')
+    view = Series(place).look("", 0, POINTS)
+    assert (view.last_step, view.broken) == (20, 3)
+
+
 def test_what_is_no_finite_number_is_left_out_and_counted(place):
     append(place.path, "metrics.jsonl", [{"step": 21, "align/reward": float("nan")}])
     append(place.path, "metrics.jsonl", [{"step": 22, "align/reward": 1, "align/kl": 10**400}])
