@@ -102,6 +102,13 @@ def test_totals_and_means_of_a_real_model_are_those_of_its_likelihood(llama: Pat
     assert (mean, same) == pytest.approx((three / 3, one), abs=1e-4)
 
 
+def test_a_transcript_is_asked_as_it_stands_and_a_question_as_a_question(small_t5: Path):
+    policy = Policy.load(small_t5)
+    transcript = "\n\nHuman: w1\n\nAssistant:"
+    assert asked(policy, transcript) == transcript
+    assert asked(policy, "w1") == "Q: w1\nA:"
+
+
 def test_categories_are_told_apart_and_chance_is_said():
     items = [Item("q", ("a", "b"), 0, "honest"), Item("r", ("a", "b", "c", "d"), 0, "other")]
     told = tell_hhh(items, np.array([1.0, 0.0]), np.array([0.0, 0.0]))
