@@ -114,7 +114,8 @@ def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mappin
         data = fitting(data, config, policy, config.max_new_tokens)
     check_inputs(config, judge)
     monitor = monitor_of(config, policy)
-    run = open_run("align", config, place, parents=[config.model, *reward_runs(config.reward)])
+    scorers = [*reward_runs(config.reward), *reward_runs(config.monitor.gold)]
+    run = open_run("align", config, place, parents=[config.model, *scorers])
     align_policy(policy, data, judge, run=run, settings=config, monitor=monitor, progress=progress)
     return run.summary
 
