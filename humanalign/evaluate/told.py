@@ -149,8 +149,10 @@ def _win_rates(found: Mapping) -> Iterator[str]:
         met = f"{each['wins']} won, {each['ties']} tied, {each['losses']} lost"
         test = f"p {_p(each.get('p'))} ({each.get('test')})"
         flips = each.get("flips")
-        order = f"order decided {_percent(flips)} of pairs" if whole(flips) else ""
-        rows.append((f"  {who}", _percent(each["win_rate"]), met, test, order))
+        more = [f"order decided {_percent(flips)} of pairs"] if whole(flips) else []
+        if is_number(each.get("p")) and each["p"] >= 0.05 and each.get("needed"):
+            more.append(f"a share like this takes {number(each['needed'])} untied comparisons")
+        rows.append((f"  {who}", _percent(each["win_rate"]), met, test, "; ".join(more)))
     if rows:
         yield "\nWin rate of the model after, a tie counting half"
         yield from _columns(rows)
