@@ -50,6 +50,8 @@ def quality(summary):
         "non_inferiority": [
             {"metric": "rougeL", "margin": 0.02, "shown": False, "difference": rouge},
             {"metric": "perplexity", "margin": 2.0, "shown": True, "difference": change},
+            {"metric": "length", "margin": 0.1, "loss": "either", "relative": True, "shown": True}
+            | {"difference": {"value": 0.02, "ci_low": -0.01, "ci_high": 0.05, "n": 500}},
         ],
         "power": {"prompts": 500, "smallest": {"toxicity": 0.041, "rougeL": 0.023}},
         "comparable": {"version": 1, "prompts": "a1", "sampling": "b2", "scorers": {}, "id": "c3"},
@@ -128,7 +130,8 @@ def monitor(steps):
         kl = 0.7 * place
         d = kl**0.5
         gold = 0.1 + d * (0.9 - 0.55 * np.log(d)) if place else 0.1
-        for_look = {"step": steps * place // 8, "kl": kl}
+        distance = {"value": kl, "ci_low": 0.9 * kl, "ci_high": 1.1 * kl, "n": 128}
+        for_look = {"step": steps * place // 8, "kl": distance}
         for side, value in (("proxy", 0.1 + 1.1 * d), ("gold", gold)):
             for_look[side] = {"value": value, "ci_low": value - 0.1, "ci_high": value + 0.1}
             for_look[side]["n"] = 128
@@ -141,7 +144,12 @@ def monitor(steps):
         "gold": best["gold"],
         "grown": [{"phrase": "most awesome", "before": 0.1, "after": 41.0}],
         "looks": looks,
-        "fit": {"alpha": 0.9, "beta": 0.55},
+        "fit": {
+            **{"form": "rl", "r2": 0.97, "n": 9, "peak_kl": None},
+            "alpha": {"value": 0.9, "ci_low": 0.8, "ci_high": 1.0},
+            "beta": {"value": 0.55, "ci_low": 0.4, "ci_high": 0.7},
+            "start": {"value": 0.1, "ci_low": 0.0, "ci_high": 0.2},
+        },
     }
 
 
@@ -156,6 +164,7 @@ def monitored(rng, step, steps):
     if step % 15 == 0:
         row |= {"monitor/proxy": 1.6 * at, "monitor/gold": 0.9 * at - 0.8 * at**2}
         row |= {"monitor/gap": row["monitor/proxy"] - row["monitor/gold"]}
+        row |= {"monitor/gold_low": row["monitor/gold"] - 0.1, "monitor/kl": 2.6 * at}
     return row
 
 

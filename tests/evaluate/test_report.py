@@ -296,6 +296,8 @@ def test_the_first_minute_says_what_got_worse_and_what_rang(whole):
         "0.180\n0.127 to 0.233, n 200",
         # margins, honesty, the three h's, the red team and its search
         "may rise by 2.00",
+        "2.00\u00a0% −1.00 to 5.00\u00a0%, n\u00a0500 may move by 10.0\u00a0%",
+        "α between 0.800 and 1.00, β between 0.400 and 0.700, R² 0.970 over 9 looks",
         "Picks the true answer (MC1)",
         "Names that the source has",
         "178 items, each with a better and a worse answer",

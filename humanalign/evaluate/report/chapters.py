@@ -217,6 +217,7 @@ def _monitored(run: StageRun, limits: Limits) -> Chapter | None:
         run.metrics,
         alerts=alerts,
         only="monitor/",
+        without="monitor/gold_",  # the ends of gold's interval, which the picture has
         most=(limits.curves, limits.points),
     )
     if not (told or alerts or drawn):

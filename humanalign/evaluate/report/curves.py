@@ -118,9 +118,13 @@ METRICS: dict[str, tuple[str, str, str, str]] = {
         *("Gold on held-out prompts", "score of the gold scorer", FIRST),
         "The scorer that is kept out of training. It falling while proxy rises is hacking.",
     ),
+    "monitor/kl": (
+        *("Distance on held-out prompts", "KL, nats an answer", FIRST),
+        "From the model before, where nothing is trained.",
+    ),
     "monitor/gap": (
-        *("Proxy minus gold", "standard scores", FIRST),
-        "A gap that opens is reward that nobody else sees.",
+        *("Proxy minus gold", "standardised scores", FIRST),
+        "Each counted from the first look. What opens is reward that nobody else sees.",
     ),
     "monitor/distinct2": (
         *("Distinct bigrams", "share of bigrams", ANSWERS),

@@ -59,7 +59,7 @@ def _picture(told: Mapping, looks: list[Mapping], sides: list[str]) -> Exhibit:
     )
     legend = " ".join({"proxy": "Squares: proxy.", "gold": "Dots: gold."}[side] for side in sides)
     if fit:
-        legend += f" Broken line: {fit.says}, d = √KL."
+        legend += f" Broken line: {fit.says}, d = √KL{_sureness(told)}."
     if kept:
         legend += " Upright line: the best step."
     title = {2: "Proxy against gold"}.get(len(sides), sides[0].capitalize())
@@ -104,6 +104,19 @@ def _fit(told: Mapping, looks: list[Mapping]) -> Fit | None:
         return None
     first = next(look["gold"]["value"] for look in looks if whole(look.get("gold")))
     return Fit(first if start is None else start, alpha, beta, found.get("form") == "bon")
+
+
+def _sureness(told: Mapping) -> str:
+    """The intervals of the fit and how much of the gold it explains, where they are known."""
+    found = within(told, "fit")
+    parts = [
+        f"{sign} between {number(found[key]['ci_low'])} and {number(found[key]['ci_high'])}"
+        for sign, key in (("α", "alpha"), ("β", "beta"))
+        if whole(found.get(key))
+    ]
+    if is_number(found.get("r2")):
+        parts.append(f"R² {number(found['r2'])} over {number(found.get('n'))} looks")
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def grown(told: Mapping) -> Exhibit | None:

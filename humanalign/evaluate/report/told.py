@@ -125,7 +125,8 @@ TOLD: dict[str, tuple[str, Callable[[Mapping], tuple[str, ...]]]] = {
 def words_of(stage: str, summary: Mapping) -> tuple[str, tuple[str, ...]]:
     """The title of a stage and its paragraphs; one without words of its own has only a title."""
     title, tell = TOLD.get(stage, (stage.capitalize(), _plain))
-    return title, tell(summary)
+    # What is said without a number is true of a run that has only begun.
+    return title, tell(summary) if summary or tell in (_align, _sft) else ()
 
 
 # Characters of a fact.
