@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import re
 import tempfile
@@ -144,6 +145,7 @@ def main(
     say: Callable[[str], None] = print,
 ) -> dict[str, dict]:
     """Run all three and print them side by side; returns what was measured of each."""
+    logging.getLogger("humanalign").setLevel(logging.ERROR)  # the alerts are printed below
     found: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
