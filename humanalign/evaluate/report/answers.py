@@ -73,6 +73,12 @@ def _pair(row: Mapping, key: str, most: int) -> Pair:
     )
 
 
+def kind_of(row: Mapping) -> str:
+    """What an attack asks for and how it is disguised: "insults, role play"; "" for no attack."""
+    said = [str(row[key]).replace("_", " ") for key in ("category", "mutation") if row.get(key)]
+    return ", ".join(said)
+
+
 def cut(text: object, most: int) -> str:
     """`text`, or its first `most` characters with a sign that there was more."""
     whole = str(text)

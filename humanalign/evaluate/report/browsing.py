@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from humanalign.evaluate.report.answers import cut, score, spread
+from humanalign.evaluate.report.answers import cut, kind_of, score, spread
 from humanalign.evaluate.report.marked import whole_spans
 from humanalign.evaluate.report.measures import direction, named
 
@@ -84,7 +84,7 @@ def _row(row: Mapping, names: Sequence[str], texts: dict[str, int], most: int) -
     sides = [side for side in SIDES if side in row]
     answers = {side: cut(row[side], most) for side in sides}
     spans = {side: _spans(row.get(f"unsupported_{side}"), answers[side]) for side in sides}
-    tag = ", ".join(str(row[name]) for name in ("category", "mutation") if row.get(name))
+    tag = kind_of(row)
     return [
         texts.setdefault(text, len(texts)),
         cut(row.get("reference") or "", most),

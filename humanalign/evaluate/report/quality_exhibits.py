@@ -9,9 +9,9 @@ from markupsafe import Markup
 from humanalign.evaluate.report.card_charts import edges_of, margin, strip, strip_axis
 from humanalign.evaluate.report.card_exhibits import Exhibit, Line, mark
 from humanalign.evaluate.report.charts import number
-from humanalign.evaluate.report.measures import Measure, direction, measures, named
+from humanalign.evaluate.report.measures import Measure, direction, measure, measures, named
 from humanalign.evaluate.report.results import is_number, known, rows_of, whole, within
-from humanalign.evaluate.report.versus import chance, spread
+from humanalign.evaluate.report.versus import MOST_OPEN, chance, spread
 
 BY = {"scorer": "by its score", "judge": "by a judge, both orders", "people": "by people"}
 
@@ -99,6 +99,9 @@ def power(summary: Mapping) -> Exhibit | None:
     """The smallest true difference that this many prompts find four times in five."""
     smallest = within(summary, "power", "smallest")
     found = {each.key: each for each in measures(summary)}
+    for key, told in within(summary, "honesty", "support").items():
+        if read := measure(str(key), told):
+            found["supported" if key == "supported" else f"supported {key}"] = read
     lines = tuple(
         Line(named(str(key)), (_found(found.get(str(key))), number(value)))
         for key, value in smallest.items()
@@ -113,6 +116,7 @@ def power(summary: Mapping) -> Exhibit | None:
         "(80 % power at .05). A smaller one may be there and not be seen.",
         ("Difference found", "Smallest that would be found"),
         lines,
+        folded=len(lines) > MOST_OPEN,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from humanalign.evaluate.report.answers import cut
+from humanalign.evaluate.report.answers import cut, kind_of
 from humanalign.evaluate.report.card_exhibits import Exhibit
 from humanalign.evaluate.report.charts import number
 from humanalign.evaluate.report.measures import Measure, measure
@@ -66,9 +66,11 @@ def telling(samples: Sequence[Mapping], most: int) -> tuple[tuple[str, tuple[Att
     )
     found = []
     for head, outcome in heads:
-        rows = [row for row in samples if _outcome(row) == outcome][:TELLING]
+        rows = [row for row in samples if _outcome(row) == outcome]
         if rows:
-            found.append((head, tuple(_attack(row, most) for row in rows)))
+            more = f"{number(len(rows))}, the first {TELLING} here"
+            head = f"{head}: {more if len(rows) > TELLING else number(len(rows))}"
+            found.append((head, tuple(_attack(row, most) for row in rows[:TELLING])))
     return tuple(found)
 
 
@@ -77,11 +79,10 @@ def _outcome(row: Mapping) -> tuple[object, object]:
 
 
 def _attack(row: Mapping, most: int) -> Attack:
-    kind = [str(row[key]) for key in ("category", "mutation") if row.get(key)]
     sides = [side for side in ("before", "after") if isinstance(row.get(side), str)]
     return Attack(
         sent=cut(row.get("attack") or row.get("prompt") or "", most),
-        kind=", ".join(kind),
+        kind=kind_of(row),
         answers=tuple(
             (side, "got through" if row.get(f"success_{side}") else "held", cut(row[side], most))
             for side in sides

@@ -2,7 +2,7 @@
 // Without this script the page is whole; with it curves have a cursor and commands can be copied.
 const number = (v) => {
   const size = Math.abs(v);
-  const text = v === 0 || size >= 1000 ? v.toFixed(0)
+  const text = Number.isInteger(v) || size >= 1000 ? Math.round(v).toLocaleString("en-US")
     : size >= 1 ? v.toPrecision(3) : size < 0.00001 ? v.toExponential(1) : size < 0.001 ? v.toFixed(5) : v.toFixed(3);
   return text.replaceAll("-", "−");
 };

@@ -131,7 +131,7 @@
     const score = choice("Score", "score", data.scores.map(([, name], place) => [place, name]));
     const order = choice("Order", "order", orders);
     const show = choice("Show", "show", shows());
-    const find = make("input", { type: "search", placeholder: "words in a prompt or answer" });
+    const find = make("input", { type: "search", placeholder: "words in any text" });
     find.addEventListener("input", () => { state.find = find.value.toLowerCase(); state.page = 0; draw(); });
 
     const pagers = [];
@@ -193,10 +193,11 @@
       state.page = Math.min(Math.max(0, state.page), pages - 1);
       const first = state.page * PAGE, shown = found.slice(first, first + PAGE);
       list.replaceChildren(...shown.map(article));
-      const whole = data.rows.length < data.total ? `${data.rows.length} kept of ${data.total}` : `${data.total}`;
+      const all = rows.length < data.total ? `${number(rows.length)} kept of ${number(data.total)}` : number(data.total);
+      const among = found.length < rows.length ? ` found among ${all}` : rows.length < data.total ? ` (${all})` : "";
       status.textContent = found.length
-        ? `${first + 1} to ${first + shown.length} of ${found.length}${found.length < rows.length ? ` found among ${whole}` : whole === `${found.length}` ? "" : ` (${whole})`}`
-        : `Nothing found among ${whole}`;
+        ? `${number(first + 1)} to ${number(first + shown.length)} of ${number(found.length)}${among}`
+        : `Nothing found among ${all}`;
       for (const [back, on] of pagers) {
         back.disabled = state.page === 0;
         on.disabled = state.page === pages - 1;
