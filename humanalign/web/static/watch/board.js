@@ -2,7 +2,7 @@
 
 import { Chart, dashOf } from "./chart.js";
 import { Curve } from "./curve.js";
-import { el, put, show } from "./words.js";
+import { el, put } from "./words.js";
 
 const COLOURS = ["ink", "soft", "rule", "notice", "warning", "danger", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"];
 // A drag shorter than this, in pixels, is a click.
@@ -233,6 +233,7 @@ export class Board {
     this.slider.max = high;
     if (document.activeElement !== this.slider) this.slider.value = this.step ?? high;
     put(this.told, `${Math.round(this.step ?? high).toLocaleString("en")} of ${Math.round(this.extent()[1]).toLocaleString("en")}`);
-    show(this.all, this.range != null);
+    // Never taken away: who pressed it by keyboard keeps the place on the page.
+    this.all.setAttribute("aria-disabled", String(this.range == null));
   }
 }
