@@ -83,11 +83,12 @@ def play(this: Round, own: RoundSettings) -> dict[str, Mapping]:
 
 def worse(evaluated: Mapping) -> list[str]:
     """The metrics whose interval shows the new policy to be worse than the one before."""
-    return [
-        name
-        for name, found in evaluated.items()
-        if isinstance(found, Mapping) and found.get("verdict") == "worse"
-    ]
+    found: list[str] = []
+    for name, told in evaluated.items():
+        if isinstance(told, Mapping):
+            # Scorers and quality stand in groups of their own.
+            found += [name] if told.get("verdict") == "worse" else worse(told)
+    return found
 
 
 def loop(config: LoopConfig, place: Path, progress: object = None) -> Mapping:
