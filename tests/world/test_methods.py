@@ -16,7 +16,7 @@ def test_a_group_method_lowers_toxicity_with_an_interval_clear_of_zero(
         f"prompts={demo.out / 'prompts.trained.jsonl'}",
         f"reward=run:{demo.out / 'reward'}",
         "max_new_tokens=48",
-        "steps=16",
+        "steps=12",
         "lr=1e-3",
         "--run",
         tmp_path / method,
