@@ -1,8 +1,9 @@
 """The pictures of docs/watch.md: the live page over a demo round and a run that is at work.
 
-    .venv/bin/python -m bench.watch_pictures runs/demo      # the round that `make demo` leaves
+    make demo && make demo SEED=1 OUT=runs/demo1
+    .venv/bin/python -m bench.watch_pictures runs/demo runs/demo1
 
-The round is copied; of its alignment run a second copy is made that looks as it did half-way, with
+The rounds are copied; of the first one's alignment run a second copy is made that looks as it did half-way, with
 alerts written for the picture. Needs Chromium.
 """
 
@@ -78,12 +79,14 @@ def shoot(browser: Browser, address: str, out: Path, *, width: int, dark: bool) 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("round", type=Path, help="a finished round folder with a run align")
+    options.add_argument("other", type=Path, help="another one, of another seed, to compare with")
     options.add_argument("--out", type=Path, default=OUT)
     chosen = options.parse_args()
     if not (chosen.round / "align" / "run.json").exists():
         raise RunError(f"{chosen.round} holds no run align; run `make demo` and name its folder")
     folder = Path(tempfile.mkdtemp()) / "runs"
     skipped = shutil.ignore_patterns("checkpoints", "policy", "model", "data", "*.db")
+    shutil.copytree(chosen.other, folder / "round-0", ignore=skipped)
     shutil.copytree(chosen.round, folder / "round-1", ignore=skipped)
     half_way(chosen.round / "align", folder / "round-2" / "align")
     with serving_app(create_app(folder)) as address, sync_playwright() as playwright:
@@ -92,13 +95,13 @@ def main() -> None:
         )
         asked = browser.new_page().request
         ids = {run["name"]: run["id"] for run in asked.get(f"{address}/api/runs").json()["runs"]}
-        now, before = ids["round-2/align"], ids["round-1/align"]
+        now, before, other = (ids[f"round-{n}/align"] for n in (2, 1, 0))
         for name, path, width, dark in (
             ("overview", "/", WIDE, False),
             ("run", f"/runs/{now}", WIDE, False),
             ("run-dark", f"/runs/{now}", WIDE, True),
             ("run-narrow", f"/runs/{now}", NARROW, False),
-            ("compare", f"/compare?run={before}&run={now}", WIDE, False),
+            ("compare", f"/compare?run={before}&run={other}", WIDE, False),
         ):
             out = chosen.out / f"watch-{name}.png"
             shoot(browser, address + path, out, width=width, dark=dark)
