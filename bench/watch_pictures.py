@@ -3,8 +3,8 @@
     make demo && make demo SEED=1 OUT=runs/demo1
     .venv/bin/python -m bench.watch_pictures runs/demo runs/demo1
 
-The rounds are copied; of the first one's alignment run a second copy is made that looks as it did half-way, with
-alerts written for the picture. Needs Chromium.
+The rounds are copied; of the first one's alignment run a second copy is made that looks as it did
+half-way, with an alert written for the picture. Needs Chromium.
 """
 
 from __future__ import annotations
