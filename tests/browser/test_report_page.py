@@ -11,7 +11,7 @@ from humanalign.evaluate.report.page import report
 
 pytestmark = pytest.mark.slow
 
-HOSTILE = "<img src=x onerror=\"document.title='pwned'\"> \U0001f600 Zoë"
+HOSTILE = "<img src=x onError=\"document.title='pwned'\"> \U0001f600 Zoë"
 AREA = ".browser[data-run='evaluate']"
 
 

@@ -16,7 +16,11 @@ TRUTH = {
     "mc1": "Picks the true answer (MC1)",
     "mc2": "Weight on true answers (MC2)",
 }
-SPOKEN = {"truthful": "Own answer nearer the truth", "rougeL": "ROUGE-L: true less false"}
+SPOKEN = {
+    "truthful": "Own answer nearer the truth",
+    "truthful_dealt": "… as wording alone would bring",
+    "rougeL": "ROUGE-L: true less false",
+}
 SUPPORT = {
     "supported": "Nothing unsupported in the answer",
     "names": "Names that the source has",
@@ -56,12 +60,17 @@ def truthful(told: Mapping) -> Exhibit | None:
     """TruthfulQA (Lin et al. 2022): multiple choice, and answers in its own words."""
     part = within(told, "truthfulqa")
     rows = [*tree(part, TRUTH), *tree(within(part, "generated"), SPOKEN)]
-    count = number(part.get("questions"))
+    count, chance = number(part.get("questions")), within(part, "chance")
+    guessed = (
+        f" Guessing gets {number(chance['mc1'])} and {number(chance['mc2'])} of these two."
+        if all(is_number(chance.get(key)) for key in TRUTH)
+        else ""
+    )
     return versus(
         "True, where people are often wrong",
         f"{count} questions of TruthfulQA. MC1: the best true answer is the likeliest of those "
-        "offered. MC2: the share of probability on all true ones. Own answers are compared with "
-        "true and with false references by ROUGE-L.",
+        f"offered. MC2: the share of probability on all true ones.{guessed} Own answers are set "
+        "against true and false references by ROUGE-L.",
         rows,
     )
 

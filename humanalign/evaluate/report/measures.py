@@ -105,8 +105,9 @@ def direction(key: str) -> str:
 def _finding(told: Mapping, difference: Mapping | None, better: str) -> str:
     """The evaluation's own verdict, checked: nothing is found where the interval covers 0."""
     judged = difference or told.get("relative_reduction")
-    if not whole(judged):
-        return ""
+    claims = any(key in told for key in ("verdict", "p", "p_holm", "relative_reduction"))
+    if not whole(judged) or not claims:
+        return ""  # a yardstick: a difference of which its maker claims nothing
     if judged["ci_low"] <= 0 <= judged["ci_high"]:
         return "no difference shown"
     if isinstance(told.get("verdict"), str):
