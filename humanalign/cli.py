@@ -207,9 +207,7 @@ def show(result: Mapping[str, Any], indent: str = "") -> None:
     """Print a result for people: one number per line, intervals in brackets."""
     for key, value in result.items():
         if isinstance(value, Mapping) and "value" in value:
-            low, high = value["ci_low"], value["ci_high"]
-            interval = f" [{low:.3f}, {high:.3f}]" if low is not None else ""
-            print(f"{indent}{key}: {_number(value['value'])}{interval} n={value['n']}")
+            print(f"{indent}{key}: {_measured(value)}")
         elif key == "card" and isinstance(value, Mapping):
             _show_card(value, indent)
         elif isinstance(value, Mapping):
@@ -223,6 +221,13 @@ def show(result: Mapping[str, Any], indent: str = "") -> None:
                 print(f"{indent}  " + "  ".join(f"{k}={_brief(v)}" for k, v in row.items()))
         else:
             print(f"{indent}{key}: {_number(value)}")
+
+
+def _measured(result: Mapping[str, Any]) -> str:
+    """A result with what is known of it: a fit's numbers have an interval and no n of their own."""
+    low, high, n = (result.get(part) for part in ("ci_low", "ci_high", "n"))
+    interval = f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else ""
+    return f"{_number(result['value'])}{interval}" + (f" n={n}" if n is not None else "")
 
 
 def _show_card(card: Mapping[str, Any], indent: str) -> None:

@@ -76,3 +76,9 @@ def test_a_reward_card_is_printed_as_its_sentences_and_warnings(capsys):
     assert printed[1].startswith("No pair was held out")
     assert printed[-1] == "! Look out."
     assert len(printed) == 4
+
+
+def test_a_number_is_printed_with_what_is_known_of_it(capsys):
+    interval = {"ci_low": 0.1, "ci_high": 0.3}
+    show({"share": {"value": 0.2, **interval, "n": 4}, "alpha": {"value": 0.2, **interval}})
+    assert capsys.readouterr().out == "share: 0.2 [0.100, 0.300] n=4\nalpha: 0.2 [0.100, 0.300]\n"
