@@ -17,8 +17,8 @@ round:
   prefer: {raters: simulated}
   reward:
     {model: tiny-instruct, lr: 2e-3, epochs: 3, batch: 4, dropout: 0, layer_decay: 1.0, warmup: 0}
-  align: {steps: 8, batch: 48, lr: 1e-3, minibatches: 2, max_new_tokens: 48}
-  evaluate: {max_new_tokens: 48, limit: 200}
+  align: {steps: 6, batch: 48, lr: 1e-3, minibatches: 2, max_new_tokens: 48}
+  evaluate: {max_new_tokens: 48, limit: 120}
   scorers: {toxicity: 'python:humanalign.tiny.gold:toxicity_scores'}
 """
 
