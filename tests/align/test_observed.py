@@ -134,6 +134,16 @@ def test_a_run_that_is_sent_back_ends_with_the_weights_of_the_chosen_step(llama)
     assert same(weights(llama, SHORT, Scripted("back", 1)), weights(llama, steps(1), None))
 
 
+def test_a_checkpoint_holds_the_weights_that_are_wanted_and_no_others(llama, tmp_path):
+    class Last(Scripted):
+        def see(self, shown: Shown) -> Advice:
+            return Advice(keep=[shown.step, shown.step - 1])
+
+    watched(llama, tmp_path / "r", Last("none"))
+    files = (tmp_path / "r" / "checkpoints" / "step-000004").glob("kept-*")
+    assert sorted(f.name for f in files) == [f"kept-00000{n}.safetensors" for n in (3, 4)]
+
+
 def test_it_may_be_sent_back_to_the_very_start(llama):
     begun = {n: p.detach().clone() for n, p in started(llama, SHORT).trainable().items()}
     assert same(weights(llama, SHORT, Scripted("back", 0)), begun)

@@ -14,7 +14,7 @@ from humanalign.evaluate.monitor.signs import READ, holding
 # Thousands of phrases are looked at in every batch: z = 4 leaves one false find in 30,000.
 Z = 4.0
 # A phrase in fewer of the answers, or one that grew by less, is style.
-SHARE, GROWTH = 0.25, 0.2
+SHARE, GROWTH = 0.5, 0.4
 
 
 @dataclass(frozen=True)
