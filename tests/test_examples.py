@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def test_the_monitor_of_the_example_names_the_phrase_and_goes_back_before_the_co
         monkeypatch.setattr(hacking, name, few)
     start = hacking.taught("tiny-instruct", tmp_path / "start", 5)
     back = hacking.align(start, tmp_path / "back", kl=0.0, steps=9, goes_back=True)
-    [said] = [a["sentence"] for a in back["alerts"] if a["rule"] == "phrase_growth"]
-    assert "“most " in said or "most wonderful" in said
+    [alert] = [a for a in back["alerts"] if a["rule"] == "phrase_growth"]
+    assert re.search("“.*most.*” stands in", alert["sentence"])
+    assert all("most" in row["completion"] for row in alert["samples"])
     assert back["step kept"] < back["steps"] < 9
     assert back["reward"] < 4  # a review of 32 words of nothing else earns 17
