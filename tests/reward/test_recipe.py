@@ -38,6 +38,7 @@ def test_the_settings_of_the_command_have_the_recipes_names_and_defaults():
         "curve",
         "checkpoint",
         "seed",
+        "log_with",
         *LabelledData.model_fields,
     }
     assert {f.name for f in fields(Recipe)} == set(RewardConfig.model_fields) - own
