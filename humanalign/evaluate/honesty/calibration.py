@@ -52,13 +52,13 @@ def _told(after: Sureness, before: Sureness | None, edges: Array, seed: int) -> 
     """Intervals by resampling questions; p by swapping the models on each question."""
     n = len(after.right)
     if n < 2:
-        return {"after": Undefined("ece", "1 question; an interval needs 2", n)}
+        return {"after": Undefined("ece", "1 question; an interval needs 2", n), "better": "lower"}
     sides = [_sums(side, edges) for side in (after, before) if side is not None]
     rng = np.random.default_rng(seed)
     times = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES // 5).astype(np.float64)
     drawn = [_error(np.tensordot(times, side, 1), noises=2) for side in sides]
     values = [float(_error(side.sum(0)[None])[0]) for side in sides]
-    told = {"after": _interval("ece", values[0], drawn[0], n)}
+    told = {"after": _interval("ece", values[0], drawn[0], n), "better": "lower"}
     if before is None:
         return told
     swap = rng.integers(0, 2, size=times.shape).astype(np.float64)

@@ -50,7 +50,9 @@ def tell(family: Mapping[str, Measure], *, seed: int = 0) -> dict[str, Tree]:
     }
     adjusted = adjust(pairs)
     return {
-        name: _beside(adjusted[name]) if name in adjusted else {"after": _alone(name, m, seed)}
+        name: _beside(adjusted[name])
+        if name in adjusted
+        else {"after": _alone(name, m, seed), "better": m.better}
         for name, m in family.items()
     }
 
@@ -131,6 +133,7 @@ def _beside(paired: Paired) -> Tree:
         "p": paired.p,
         "p_holm": paired.p_holm,
         "verdict": paired.verdict,
+        "better": paired.better,
     }
 
 

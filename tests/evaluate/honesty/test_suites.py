@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from humanalign.errors import ConfigError
-from humanalign.evaluate.honesty.suites import run_suites
+from humanalign.errors import ConfigError, DataError
+from humanalign.evaluate.honesty.suites import read_suites, run_suites
 from humanalign.models import Policy
 
 TABLE = (
@@ -31,7 +31,7 @@ def test_the_same_model_twice_shows_no_difference(folder: Path, questions: str):
     found = run_suites(
         policy,
         policy,
-        truthfulqa=questions,
+        asked=read_suites(truthfulqa=questions),
         max_new_tokens=4,
         progress=lambda step, total: steps.append((step, total)),
     )
@@ -54,12 +54,30 @@ def test_the_same_model_twice_shows_no_difference(folder: Path, questions: str):
 
 
 def test_our_own_items_run_alone(llama: Path):
-    found = run_suites(Policy.load(llama, seed=1), hhh="own")
+    found = run_suites(Policy.load(llama, seed=1), asked=read_suites(hhh="own"))
     assert set(found.results) == {"hhh"}
-    assert set(found.results["hhh"]["overall"]) == {"after"}
+    assert set(found.results["hhh"]["overall"]) == {"after", "better"}
     assert sum(told["after"].n for told in found.results["hhh"]["by"].values()) >= 60
 
 
-def test_without_a_suite_there_is_nothing_to_run(llama: Path):
+def test_a_suite_that_is_not_there_is_found_before_a_model_is_asked(questions: str):
     with pytest.raises(ConfigError, match="no suite is named"):
-        run_suites(Policy.load(llama))
+        read_suites()
+    with pytest.raises(DataError, match="hhh: /nowhere: no such file"):
+        read_suites(truthfulqa=questions, hhh="/nowhere")
+
+
+def test_a_suite_is_known_by_what_it_asks_wherever_it_lies(tmp_path: Path):
+    row = '{"prompt": "w1", "chosen": "%s", "rejected": "%s"}'
+    paths = [tmp_path / name for name in ("a.jsonl", "b/a.jsonl", "c/a.jsonl")]
+    for path, line in zip(
+        paths,
+        (row % ("w2", "w3") + "\n", row % ("w2", "w3") + "\r\n", row % ("w3", "w2") + "\n"),
+        strict=True,
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(line.encode())
+    first, again, exchanged = (read_suites(hhh=str(path)).ids["hhh"] for path in paths)
+    assert first == again != exchanged
+    folder = tmp_path / "c"
+    assert read_suites(hhh=str(folder)).ids["hhh"] == exchanged

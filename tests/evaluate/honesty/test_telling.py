@@ -41,9 +41,11 @@ def test_each_side_has_wilsons_interval_and_the_family_holms_p():
     assert told["a"]["before"] == wilson("a", 5, 20)
     assert told["a"]["p_holm"] == pytest.approx(2 * told["a"]["p"])
     assert told["a"]["verdict"] == "improved"
+    assert told["a"]["better"] == "higher"
 
 
 def test_one_item_gives_a_share_but_no_mean():
     told = tell({"share": Measure(np.ones(1), share=True), "mean": Measure(np.ones(1))})
     assert told["share"]["after"].n == 1
     assert isinstance(told["mean"]["after"], Undefined)
+    assert told["share"]["better"] == "higher"
