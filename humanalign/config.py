@@ -84,6 +84,26 @@ def keys(kind: type[Settings], prefix: str = "") -> Iterator[tuple[str, object, 
             yield f"{prefix}{name}", default, f.description or ""
 
 
+# Settings that change nothing of what is learned: a run may be resumed with others.
+BESIDES = ("log_with", "monitor.show", "monitor.rollouts", "checkpoint.every", "checkpoint.keep")
+
+
+def defaults_of(kind: type[Settings]) -> dict[str, object]:
+    """Today's defaults by dotted name: what a run of a version without the key stands at."""
+    return {name: default for name, default, _ in keys(kind) if default != "required"}
+
+
+def differing(before: Mapping, now: Mapping, defaults: Mapping) -> str | None:
+    """The first dotted key whose value makes it another run than `before`, None for the same.
+
+    A key that `before` lacks is compared with its default; those in BESIDES do not count.
+    """
+    for key in [*before, *(k for k in now if k not in before)]:
+        if key not in BESIDES and before.get(key, defaults.get(key)) != now.get(key):
+            return key
+    return None
+
+
 def _settings_in(annotation: object) -> type[Settings] | None:
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation

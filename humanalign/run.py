@@ -25,6 +25,7 @@ from typing import Protocol
 
 import yaml
 
+from humanalign.config import differing
 from humanalign.errors import ConfigError, DataError, RunError
 from humanalign.rows import write_bytes, write_rows
 from humanalign.types import RunRef, content_id
@@ -64,11 +65,15 @@ class Run:
         config: Mapping,
         parents: Sequence[RunRef] = (),
         seed: int = 0,
+        defaults: Mapping | None = None,
     ) -> Run:
-        """Start a run in `path`, or resume the same one. RunError for another stage or config."""
+        """Start a run in `path`, or resume the same one. RunError for another stage or config.
+
+        `defaults`, by dotted names, are what keys stand at that a run of an older version lacks.
+        """
         path = Path(path)
         if (path / "run.json").exists():
-            return cls._resume(path, stage, config)
+            return cls._resume(path, stage, config, defaults or {})
         _require_empty(path)
         (path / "data").mkdir(parents=True, exist_ok=True)
         config_hash = content_id(dict(config))
@@ -92,7 +97,9 @@ class Run:
         return run
 
     @classmethod
-    def begun(cls, path: str | Path, *, stage: str, config: Mapping) -> Run | None:
+    def begun(
+        cls, path: str | Path, *, stage: str, config: Mapping, defaults: Mapping | None = None
+    ) -> Run | None:
         """The run in `path` to go on with, None where nothing is yet; nothing is written.
 
         A stage asks this first, checks its input, and opens the run only when all is well: a
@@ -100,27 +107,27 @@ class Run:
         """
         path = Path(path)
         if (path / "run.json").exists():
-            return cls._resume(path, stage, config)
+            return cls._resume(path, stage, config, defaults or {})
         _require_empty(path)
         return None
 
     @classmethod
-    def _resume(cls, path: Path, stage: str, config: Mapping) -> Run:
+    def _resume(cls, path: Path, stage: str, config: Mapping, defaults: Mapping) -> Run:
         record = _read_record(path)
         if record["stage"] != stage:
             raise RunError(
                 f"{path} holds a run of stage '{record['stage']}', not '{stage}'; "
                 "name another directory with --run"
             )
-        before = flatten(yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8")) or {})
-        now = flatten(json.loads(json.dumps(dict(config))))
-        for key in [*before, *(k for k in now if k not in before)]:
-            if before.get(key) != now.get(key):
-                raise RunError(
-                    f"{path} was started with {key}={before.get(key)!r}, now it is "
-                    f"{now.get(key)!r}; use the first value to resume, or name another "
-                    "directory with --run"
-                )
+        said = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8")) or {}
+        # As they are read back from YAML: tuples are lists.
+        now, older = (flatten(json.loads(json.dumps(dict(t)))) for t in (config, defaults))
+        if key := differing(flatten(said), now, older):
+            raise RunError(
+                f"{path} was started with {key}={flatten(said).get(key, older.get(key))!r}, now it "
+                f"is {now.get(key)!r}; use the first value to resume, or name another directory "
+                "with --run"
+            )
         return cls(path, record)
 
     @property
@@ -171,6 +178,12 @@ class Run:
                 (self.path / "run.json").unlink()
             raise
 
+    def expect(self, steps: int) -> None:
+        """Say in run.json how many steps the run will have, for those who wait for it."""
+        if self._record.get("steps") != steps:
+            self._record["steps"] = steps
+            self._write()
+
     @property
     def followed(self) -> bool:
         return self._follower is not None
@@ -213,9 +226,8 @@ class Run:
     def metrics(self) -> list[dict]:
         """The logged rows so far, in order."""
         path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
 
     def samples(self, rows: Iterable[Mapping]) -> None:
         """Write samples.jsonl: what the model said, for people to read."""
@@ -311,7 +323,12 @@ def flatten(tree: Mapping, prefix: str = "") -> dict[str, object]:
 
 def find_runs(root: str | Path) -> list[tuple[Path, dict]]:
     """Every run below `root` as (path, its run.json), oldest first."""
-    found = [(p.parent, _read_record(p.parent)) for p in Path(root).rglob("run.json")]
+    found = []
+    for path in (p.parent for p in Path(root).rglob("run.json")):
+        try:
+            found.append((path, _read_record(path)))
+        except RunError as error:  # it must not hide the others
+            log.warning("%s", error)
     return sorted(found, key=lambda item: (item[1]["started"], str(item[0])))
 
 
@@ -326,10 +343,13 @@ def _require_empty(path: Path) -> None:
 
 def _read_record(path: Path) -> dict:
     try:
-        return json.loads((path / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        if not {"stage", "id", "status", "started"} <= record.keys():
+            raise ValueError("it does not say which run it is of")
+        return record
     except FileNotFoundError:
         raise RunError(f"{path} holds no run (run.json is missing); check the path") from None
-    except json.JSONDecodeError as error:
+    except (AttributeError, ValueError, RecursionError) as error:
         raise RunError(f"{path / 'run.json'} is damaged: {error}; remove the directory") from None
 
 
@@ -338,18 +358,13 @@ def _ref(path: Path, record: dict) -> RunRef:
     return RunRef(record["stage"], record["id"], path, record["config_hash"], parents)
 
 
-def _expected_checksums(folder: Path) -> dict | None:
-    try:
-        return json.loads((folder / "sha256.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # missing or damaged itself
-        return None
-
-
 def _damaged(folder: Path) -> Path | None:
     """The first file of a checkpoint that is not what was written, None where all are."""
-    expected, found = _expected_checksums(folder), _checksums(folder)
-    if expected is None:
+    try:
+        expected = json.loads((folder / "sha256.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # missing or damaged itself
         return folder / "sha256.json"
+    found = _checksums(folder)
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             return folder / name

@@ -190,6 +190,8 @@ def fit(
     """
     per_epoch = math.ceil(len(rows) / batch)
     total = per_epoch * epochs
+    if run:
+        run.expect(total)
     done = _resume(run, trainer, state)
     cut = cut or (lambda chosen: _pieces(chosen, micro_batch or batch))
     with held_signals() as stopping:

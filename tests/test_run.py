@@ -183,3 +183,27 @@ def test_a_folder_left_by_a_run_killed_while_opening_is_used_again(tmp_path):
     (tmp_path / "r" / "data").mkdir(parents=True)
     (tmp_path / "r" / "config.yaml").write_text("a: 1\n", encoding="utf-8")
     assert not Run.open(tmp_path / "r", stage="collect", config={"a": 2}).finished
+
+
+def test_a_key_that_an_older_version_lacked_stands_at_its_default(tmp_path):
+    old = opened(tmp_path / "r")
+    today = CONFIG | {"monitor": {"on": True, "rollouts": 5}, "log_with": ["wandb"]}
+    defaults = {"monitor.on": True, "monitor.rollouts": 10, "log_with": None}
+    again = Run.open(tmp_path / "r", stage="align", config=today, defaults=defaults)
+    assert again.ref == old.ref
+    with pytest.raises(RunError, match=r"monitor\.on=False, now it is True"):
+        Run.open(tmp_path / "r", stage="align", config=today, defaults={"monitor.on": False})
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[1]", b"{}", b"[" * 100_000])
+def test_a_damaged_run_does_not_hide_the_others(content, tmp_path, caplog):
+    opened(tmp_path / "whole")
+    (tmp_path / "dmg").mkdir()
+    (tmp_path / "dmg" / "run.json").write_bytes(content)
+    assert [path.name for path, _ in find_runs(tmp_path)] == ["whole"]
+    assert "is damaged" in caplog.text
+
+
+def test_how_many_steps_a_run_will_have_is_told_before_the_first(tmp_path):
+    opened(tmp_path / "r").expect(12)
+    assert json.loads((tmp_path / "r" / "run.json").read_text())["steps"] == 12

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from humanalign.collect.prompts import PromptSet, load_prompts
-from humanalign.config import Settings
+from humanalign.config import Settings, defaults_of
 from humanalign.errors import ConfigError, DataError
 from humanalign.models import Lora, Policy
 from humanalign.prefer.files.formats import read_pairs
@@ -118,14 +118,23 @@ def open_run(stage: str, config: Settings, place: Path, parents: Sequence[str] =
     """Start or resume the run of a stage; those of `parents` that are finished runs are lineage."""
     refs = [ref for name in parents if (ref := finished_run(name))]
     seed = getattr(config, "seed", 0)
-    run = Run.open(place, stage=stage, config=config.model_dump(), parents=refs, seed=seed)
+    run = Run.open(
+        place,
+        stage=stage,
+        config=config.model_dump(),
+        parents=refs,
+        seed=seed,
+        defaults=defaults_of(type(config)),
+    )
     track(run, getattr(config, "log_with", None))
     return run
 
 
 def begun(stage: str, config: Settings, place: Path) -> Run | None:
     """The run to go on with, None for a new one. RunError for another stage or config."""
-    run = Run.begun(place, stage=stage, config=config.model_dump())
+    run = Run.begun(
+        place, stage=stage, config=config.model_dump(), defaults=defaults_of(type(config))
+    )
     if not (run and run.finished):
         require(getattr(config, "log_with", None))
     return run
