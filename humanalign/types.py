@@ -103,6 +103,10 @@ class Rater:
     kind: RaterKind = "human"
 
 
+# Chances to win that differ by less are a tie: equal words must not be told apart by rounding.
+SAME = 1e-4
+
+
 @dataclass(frozen=True)
 class Ranking:
     """One rater's answer to one comparison.

@@ -81,6 +81,10 @@ MARGINS = {
 }
 
 
+# Of fewer prompts the intervals are too short to bear "not worse": docs/evaluation.md.
+FEWEST = 20
+
+
 @dataclass(frozen=True)
 class NonInferiority:
     """Whether a metric is shown to be worse by less than a margin that was stated beforehand."""
@@ -90,8 +94,17 @@ class NonInferiority:
     change: EvalResult
 
     @property
+    def obstacle(self) -> str:
+        """Why nothing can be shown whatever the change: too few prompts, or no variation."""
+        if self.change.n < FEWEST:
+            return f"under {FEWEST} prompts cannot show it"
+        return "" if self.change.ci_low < self.change.ci_high else "it did not vary"
+
+    @property
     def shown(self) -> bool:
         """By the 95 % interval of the change: its bad end must stay inside the margin."""
+        if self.obstacle:
+            return False
         fell, rose = -self.change.ci_low, self.change.ci_high
         worst = {"fall": fell, "rise": rose, "either": max(fell, rose)}[self.margin.loss]
         return worst < self.margin.size

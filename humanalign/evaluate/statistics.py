@@ -85,16 +85,25 @@ def mean(
 ) -> EvalResult:
     """The mean score and its bootstrap interval.
 
-    Where every score is the same 0 or 1 the bootstrap would claim certainty; a score between 0 and
-    1 then has Wilson's interval over the n prompts (1927), which is given for any.
+    Where every prompt scores the same the bootstrap has no width and would claim certainty. A
+    score from 0 to 1 then reaches as far as `unseen` prompts of 0 or 1 would move it, which for
+    all 0 or all 1 is Wilson's interval (1927); of other scores nothing can be said: no width.
     """
     data = by_prompt(metric, scores, clusters)
-    for same in (0.0, 1.0):
-        if (data.sums == same * data.counts).all():
-            hits = round(same * len(data))
-            return wilson(metric, hits, len(data), higher_is_better=higher_is_better)
     value, low, high = bootstrap([data.sums, data.counts], _ratio, seed)
+    if low == high and 0 <= value <= 1:
+        rest = unseen(len(data))
+        low, high = (1 - rest) * value, (1 - rest) * value + rest
     return EvalResult(metric, value, low, high, len(data), higher_is_better)
+
+
+def unseen(n: int, seen: float = 0.0) -> float:
+    """The share of prompts that may be of a kind of which n prompts showed only `seen`.
+
+    (z^2 - seen) / (n + z^2): for none it is Wilson's upper end (1927). From z^2 = 3.84 of n on,
+    an interval by resampling is as wide by itself, and nothing is added.
+    """
+    return max(0.0, Z * Z - seen) / (n + Z * Z)
 
 
 def difference(
@@ -107,22 +116,25 @@ def difference(
 ) -> EvalResult:
     """mean(after) - mean(before) on the same prompts, and its paired interval.
 
-    Where no prompt changed at all the bootstrap would claim certainty. For scores from 0 to 1 the
-    interval then is +-z^2/(n + z^2): at most so many prompts (Wilson's end for none of n) may
-    change after all, each by at most 1.
+    Where hardly anything changed, resampling knows nothing of the prompts that change rarely and
+    much. The interval of scores from 0 to 1 therefore reaches at least as far as `unseen` prompts
+    that change by 1 would move the mean; those seen are counted in whole changes, the sum of what
+    each prompt changed.
     """
     first, second = _paired(metric, before, after)
-    if _unchanged_shares(before, after):
-        reach = Z**2 / (len(first) + Z**2)
-        return EvalResult(metric, 0.0, -reach, reach, len(first), higher_is_better)
     columns = [second.sums, second.counts, first.sums, first.counts]
     value, low, high = bootstrap(columns, lambda a, n, b, m: a / n - b / m, seed)
+    if _shares(before, after):
+        changed = np.abs(second.sums / second.counts - first.sums / first.counts).sum()
+        rest = unseen(len(first), float(changed))
+        low, high = max(-1.0, min(low, value - rest)), min(1.0, max(high, value + rest))
     return EvalResult(metric, value, low, high, len(first), higher_is_better)
 
 
-def _unchanged_shares(before: ArrayLike, after: ArrayLike) -> bool:
-    first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
-    return np.array_equal(first, second) and bool(((first >= 0) & (first <= 1)).all())
+def _shares(*scores: ArrayLike) -> bool:
+    """Whether all scores lie from 0 to 1."""
+    values = [np.asarray(each, dtype=np.float64) for each in scores]
+    return all(bool(((each >= 0) & (each <= 1)).all()) for each in values)
 
 
 def relative_reduction(
@@ -131,7 +143,9 @@ def relative_reduction(
     """1 - mean(after) / mean(before) on the same prompts, and its paired interval.
 
     A share of the score that was there, so it needs scores that are never negative and a mean
-    that the resampling keeps above 0; otherwise Undefined, with the reason.
+    that the resampling keeps above 0; otherwise Undefined, with the reason. Where every prompt is
+    reduced by the same share, as when all scores after are 0, resampling has no width; scores from
+    0 to 1 then have the outer limits of both means, which is too wide, if anything.
     """
     first, second = _paired(metric, before, after)
     if min(np.min(np.asarray(before)), np.min(np.asarray(after))) < 0:
@@ -144,6 +158,9 @@ def relative_reduction(
     if not math.isfinite(low + high):
         reason = "too few prompts score above 0 before; read the difference instead"
         return Undefined(metric, reason, len(first))
+    if low == high and _shares(before, after):
+        old, new = mean(metric, before, seed=seed), mean(metric, after, seed=seed)
+        low, high = 1 - new.ci_high / old.ci_low, 1 - new.ci_low / old.ci_high
     return EvalResult(metric, value, low, high, len(first), higher_is_better=True)
 
 

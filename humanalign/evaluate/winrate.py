@@ -17,12 +17,16 @@ from scipy.stats import binomtest
 from humanalign.errors import DataError
 from humanalign.evaluate.power import needed_comparisons
 from humanalign.evaluate.statistics import Array, by_prompt, mean, sign_flip_p, wilson
-from humanalign.types import EvalResult, Prompt, Ranking
+from humanalign.types import SAME, EvalResult, Prompt, Ranking
 
 By = Literal["scorer", "judge", "people"]
 # For each (prompt, answer before, answer after) the probability that the answer after is better,
 # when it is shown first and when it is shown second.
 Judge = Callable[[Sequence[Prompt], Sequence[str], Sequence[str]], list[tuple[float, float]]]
+
+
+# Pairs that a judge sees between two words about its progress.
+AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -75,22 +79,37 @@ def ranking_duels(
 
 
 def judge_duels(
-    judge: Judge, prompts: Sequence[Prompt], before: Sequence[str], after: Sequence[str]
+    judge: Judge,
+    prompts: Sequence[Prompt],
+    before: Sequence[str],
+    after: Sequence[str],
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Duels:
     """By a model that sees every pair in both orders: a win must hold in both, else it is a tie.
 
     So Zheng et al. 2023 (arXiv 2306.05685, section 3.4) against the preference for a place. Two
-    answers of the same words are a tie without asking.
+    answers of the same words are a tie without asking. Undecided (`SAME`) in one order is a tie.
+    `progress` counts pairs.
     """
     asked = [i for i in range(len(prompts)) if before[i] != after[i]]
     outcomes = np.full(len(prompts), 0.5)
     flipped: list[tuple[str, bool]] = []
-    seen = judge([prompts[i] for i in asked], [before[i] for i in asked], [after[i] for i in asked])
-    for i, (shown_first, shown_second) in zip(asked, seen, strict=True):
-        agreed = (shown_first > 0.5) == (shown_second > 0.5)
-        flipped.append((prompts[i].id, not agreed))
-        outcomes[i] = float(shown_first > 0.5) if agreed else 0.5
+    for start in range(0, len(asked), AT_ONCE):
+        part = asked[start : start + AT_ONCE]
+        seen = judge(*([texts[i] for i in part] for texts in (prompts, before, after)))
+        for i, chances in zip(part, seen, strict=True):
+            first, second = (_decided(chance) for chance in chances)
+            flipped.append((prompts[i].id, {first, second} == {0.0, 1.0}))
+            outcomes[i] = first if first == second else 0.5
+        if progress:
+            progress(start + len(part), len(asked))
     return Duels("judge", outcomes, [prompt.id for prompt in prompts], flipped)
+
+
+def _decided(chance: float) -> float:
+    """1 or 0 for the side that is likelier to be better, .5 where they are the same."""
+    return 0.5 if abs(chance - (1 - chance)) < SAME else float(chance > 0.5)
 
 
 def told(duels: Duels, *, seed: int = 0) -> dict:
@@ -98,7 +117,8 @@ def told(duels: Duels, *, seed: int = 0) -> dict:
 
     p says whether wins and losses differ: by the exact sign test (binomial, ties left out) where
     no prompt has two duels, else by flipping the signs of whole prompts. `needed` is how many
-    untied comparisons find a share like this one with 80 % power.
+    untied comparisons find a share like this one with 80 % power; `asked` how many pairs a judge
+    saw, those of the same words left out.
     """
     wins, losses = int((duels.outcomes == 1).sum()), int((duels.outcomes == 0).sum())
     single = len(set(duels.prompts)) == len(duels.prompts)
@@ -111,6 +131,7 @@ def told(duels: Duels, *, seed: int = 0) -> dict:
         "p": _sign_test(wins, losses) if single else _flip_test(duels, seed),
         "test": "exact sign test" if single else "sign flips of whole prompts",
         "needed": needed_comparisons(wins / (wins + losses)) if wins + losses else None,
+        "asked": None if duels.flipped is None else len(duels.flipped),
         "flips": _flips(duels),
     }
 

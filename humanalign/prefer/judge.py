@@ -21,14 +21,12 @@ from humanalign.prefer.constitution import Principle
 from humanalign.prefer.files.ai import Verdict
 from humanalign.prefer.pairs import Texts
 from humanalign.sampling import Sampling, complete
-from humanalign.types import Comparison, Prompt, Ranking
+from humanalign.types import SAME, Comparison, Prompt, Ranking
 
 if TYPE_CHECKING:
     from humanalign.prefer.store import FeedbackStore
 
 Progress = Callable[[int, int], None]
-# Win probabilities that differ by less are a tie: equal words must not be told apart by rounding.
-SAME = 1e-4
 GREEDY = Sampling(temperature=0.0, max_new_tokens=64)
 DRAFTS = Sampling()
 

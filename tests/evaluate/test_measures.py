@@ -152,6 +152,30 @@ def test_a_win_by_a_judge_must_hold_in_both_orders():
     assert (flips.value, flips.n) == (pytest.approx(1 / 3), 3)
 
 
+@pytest.mark.parametrize(
+    ("seen", "outcome", "flipped"),
+    [((0.5, 0.5), 0.5, False), ((0.5, 0.3), 0.5, False), ((0.50004, 0.9), 0.5, False)],
+)
+def test_an_undecided_judge_is_no_loss_and_no_flip(seen, outcome, flipped):
+    found = judge_duels(lambda p, *_: [seen] * len(p), [Prompt("x"), Prompt("y")], "bb", "aa")
+    assert found.outcomes.tolist() == [outcome] * 2
+    assert [each for _, each in found.flipped] == [flipped] * 2
+
+
+def test_ties_alone_do_not_claim_a_win_rate_of_exactly_one_half():
+    """3.8415 / (80 + 3.8415) of the prompts may be won or lost after all."""
+    result = win_rate(np.ones(80), np.ones(80))
+    assert result.ci_low == pytest.approx(0.5 - 3.8415 / 83.8415 / 2, abs=1e-5)
+    assert result.ci_high == pytest.approx(0.5 + 3.8415 / 83.8415 / 2, abs=1e-5)
+
+
+@pytest.mark.parametrize(("n", "low", "said"), [(3, -0.01, "under 20"), (80, 0.0, "not vary")])
+def test_few_prompts_and_no_variation_show_nothing(n, low, said):
+    found = non_inferior(EvalResult("length", 0.0, low, 0.0, n), Margin(0.02))
+    assert not found.shown
+    assert said in found.obstacle
+
+
 def test_a_relative_margin_is_a_share_of_the_mean_before():
     absolute = EvalResult("length", -3.0, -4.0, -2.0, 80)
     reduction = EvalResult("length", 0.06, 0.02, 0.08, 80)

@@ -96,7 +96,7 @@ def test_the_same_seed_gives_the_same_interval():
     assert mean("score", BEFORE, seed=5) == mean("score", BEFORE, seed=5)
 
 
-def test_scores_without_variation_give_an_interval_without_width():
+def test_unbounded_scores_that_all_moved_the_same_have_no_width_to_claim_by():
     result = difference("score", [1.0, 2.0, 3.0], [1.5, 2.5, 3.5])
     assert (result.value, result.ci_low, result.ci_high) == (0.5, 0.5, 0.5)
 
@@ -175,6 +175,28 @@ def test_scores_that_are_all_nothing_do_not_claim_certainty():
     result = mean("toxicity", np.zeros((60, 2)))
     assert (result.value, result.ci_low) == (0.0, 0.0)
     assert result.ci_high == pytest.approx(3.8415 / 63.8415, abs=1e-4)
+
+
+def test_a_reduction_to_nothing_does_not_claim_certainty():
+    """Wilson's upper end of the mean after, by the lower end of the mean before."""
+    before = np.tile([0.1, 0.4], 30)
+    result = relative_reduction("toxicity", before, np.zeros(60))
+    assert isinstance(result, EvalResult)
+    low = scipy_interval(np.mean, before).low
+    assert (result.value, result.ci_high) == (1.0, 1.0)
+    assert result.ci_low == pytest.approx(1 - 3.8415 / 63.8415 / low, abs=5e-3)
+
+
+@pytest.mark.parametrize(("jitter", "reach"), [(1e-3, 3.7415 / 103.8415), (0.05, 0.0)])
+def test_a_trifle_does_not_show_that_nothing_larger_happens(jitter, reach):
+    """Of 100 prompts that moved by .001, .1 whole changes were seen; by .05, more than z^2."""
+    before = np.full(100, 0.5)
+    result = difference("share", before, before - jitter * np.tile([0.5, 1.5], 50))
+    assert result.value == pytest.approx(-jitter)
+    if reach:
+        assert result.ci_low == pytest.approx(-jitter - reach, abs=1e-6)
+    else:
+        assert result.ci_low > -1.2 * jitter
 
 
 @pytest.mark.parametrize(("n", "reach"), [(6, 0.390), (500, 0.00763)])
