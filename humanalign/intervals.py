@@ -6,18 +6,30 @@ clusters, keep the rows inside each). Imports numpy only, so every layer can use
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from statistics import NormalDist
+from typing import TypeGuard
 
 import numpy as np
 
 from humanalign.errors import DataError
 from humanalign.types import EvalResult
 
+# A tuple, as asking a union takes three times as long: metrics have a million numbers.
+NUMBERS = (int, float)
 # Indices drawn at a time: 4 million of 8 bytes keep the resampling under about 64 MB.
 CHUNK = 4_000_000
 # More clusters than MANY are drawn by kind, where there are FEW times fewer kinds than clusters.
 MANY, FEW = 1_000, 10
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """True for a finite number that a float can hold; a bool is none."""
+    try:
+        return isinstance(value, NUMBERS) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
 
 
 def mean_interval(

@@ -13,16 +13,16 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import yaml
 
 from humanalign.errors import ConfigError
+from humanalign.intervals import is_number
 from humanalign.run import Run, flatten
 from humanalign.types import content_id
 
@@ -212,16 +212,12 @@ def numbers_of(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, float]]:
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and key not in LEFT_OUT:
-            if _is_number(value.get("value")):
+            if is_number(value.get("value")):
                 yield name, float(value["value"])
                 value = {k: v for k, v in value.items() if k != "value"}
             yield from numbers_of(value, f"{name}/")
-        elif _is_number(value):
+        elif is_number(value):
             yield name, float(value)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _plain(value: object) -> str | int | float | bool:

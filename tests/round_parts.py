@@ -45,7 +45,7 @@ def quality(summary):
             "helpfulness": {"by": "scorer", "win_rate": share(0.62, 500), "wins": 300}
             | {"ties": 20, "losses": 180, "p": 1e-7, "flips": None},
             "judged": {"by": "judge", "win_rate": share(0.53, 200), "wins": 88, "ties": 36}
-            | {"losses": 76, "p": 0.39, "flips": share(0.18, 200)},
+            | {"losses": 76, "p": 0.39, "flips": share(0.18, 200), "needed": 2174},
         },
         "non_inferiority": [
             {"metric": "rougeL", "margin": 0.02, "shown": False, "difference": rouge},
@@ -70,7 +70,9 @@ def honesty():
             "mc1": told(0.31, 0.36, 817),
             "mc2": told(0.47, 0.55, 817),
             "by_category": categories,
-            "generated": {"rougeL": told(0.02, 0.03, 817), "truthful": told(0.44, 0.49, 817)},
+            "chance": {"mc1": 0.21, "mc2": 0.42},
+            "generated": {"rougeL": told(0.02, 0.03, 817), "truthful": told(0.44, 0.49, 817)}
+            | {"truthful_dealt": told(0.41, 0.43, 817)},
             "calibration": {"ece": told(0.21, 0.19, 817, "lower"), "bins": bins},
         },
         "abstention": {"unanswerable": told(0.05, 0.40, 120), "answerable": told(0.01, 0.12, 120)},
@@ -86,7 +88,7 @@ def honesty():
 def hhh():
     by = {"helpful": told(0.6, 0.66, 59), "honest": told(0.55, 0.57, 61)}
     by["harmless"] = told(0.58, 0.79, 58)
-    return {"items": 178, "overall": told(0.58, 0.69, 178), "by": by}
+    return {"items": 178, "chance": 0.48, "overall": told(0.58, 0.69, 178), "by": by}
 
 
 def spans(answer):
@@ -142,7 +144,7 @@ def monitor(steps):
         "rules": {"gold_fell": 1, "repeats": 1, "length_correlation": 1},
         "chosen_step": best["step"],
         "gold": best["gold"],
-        "grown": [{"phrase": "most awesome", "before": 0.1, "after": 41.0}],
+        "grown": [{"phrase": "most awesome", "before": 0.1, "after": 0.94}],
         "looks": looks,
         "fit": {
             **{"form": "rl", "r2": 0.97, "n": 9, "peak_kl": None},

@@ -17,6 +17,7 @@ from humanalign.align.online import online
 from humanalign.align.rollout import policy_sampling
 from humanalign.align.selfcheck import check_dtype, check_settings, check_sign
 from humanalign.align.sft import sft
+from humanalign.config import defaults_of
 from humanalign.errors import ConfigError, did_you_mean
 from humanalign.hub import locate
 from humanalign.models import Policy
@@ -89,7 +90,13 @@ def align(
     check(config)
     if isinstance(run, str | Path):
         require(config.log_with)
-        run = Run.open(run, stage="align", config=config.model_dump(), seed=config.seed)
+        run = Run.open(
+            run,
+            stage="align",
+            config=config.model_dump(),
+            seed=config.seed,
+            defaults=defaults_of(type(config)),
+        )
     if run is not None and run.finished:
         return load_policy(run.path)
     if run is not None:

@@ -5,9 +5,9 @@ import hashlib
 import json
 import re
 import subprocess
-from html.parser import HTMLParser
 
 import pytest
+from report_page import Page
 from round_folder import labelers, write_round
 
 from humanalign.errors import RunError
@@ -31,37 +31,6 @@ PAYLOADS = [
 ]
 # A folder name cannot hold a slash, but this much is enough to unbalance a script element.
 HOSTILE_NAME = "align<!--<script>&"
-
-
-class Page(HTMLParser):
-    """Elements, attributes and the text of the page, as a browser would see them."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.attributes, self.texts, self.data = [], [], [], {}
-        self._open = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append(tag)
-        self.attributes += [(tag, name, value) for name, value in attributes]
-        self._open.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        while self._open and self._open.pop()[0] != tag:
-            pass
-
-    def handle_data(self, text):
-        tag, attributes = self._open[-1] if self._open else ("", {})
-        if tag in ("script", "style"):
-            key = attributes.get("id") or tag
-            self.data[key] = self.data.get(key, "") + text
-        else:
-            self.texts.append(text)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.texts).split())
 
 
 @pytest.fixture(scope="module")
@@ -288,17 +257,21 @@ def test_the_first_minute_says_what_got_worse_and_what_rang(whole):
         # monitor: the best look, the fit, a phrase, an alert with what was done
         "The best of the steps that were looked at is",
         "Broken line: 0.1 + d(0.9 − 0.55 log d)",
-        "most awesome 0.100 41.0",
+        "most awesome 10.0\u00a0% 94.0\u00a0%",
         "Went back to the best checkpoint.",
         # win rates with their counts and the judge's flips
         "judged by a judge, both orders",
         "88, 36, 76",
         "0.180\n0.127 to 0.233, n 200",
+        "0.127 to 0.233, n 200 2,174",
         # margins, honesty, the three h's, the red team and its search
         "may rise by 2.00",
         "2.00\u00a0% −1.00 to 5.00\u00a0%, n\u00a0500 may move by 10.0\u00a0%",
         "α between 0.800 and 1.00, β between 0.400 and 0.700, R² 0.970 over 9 looks",
         "Picks the true answer (MC1)",
+        "Guessing gets 0.210 and 0.420 of these two.",
+        "… as wording alone would bring",
+        "The upright line is chance, 0.480.",
         "Names that the source has",
         "178 items, each with a better and a worse answer",
         "Safe look-alikes refused",

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from humanalign.intervals import is_number
+
 # Units of every picture's viewBox; the page scales it to its column.
 WIDTH, HEIGHT = 300.0, 164.0
 LEFT, RIGHT, TOP, BOTTOM = 42.0, 8.0, 22.0, 20.0
@@ -154,9 +156,9 @@ def bar(share: float) -> Markup:
 def number(value: object) -> str:
     """A number as a reader wants it: three significant digits, a true minus, no exponent if it
     can be helped; a dash for what is not a number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
-        return "–"
-    if not math.isfinite(value):
+    if isinstance(value, np.floating):
+        value = float(value)
+    if not is_number(value):
         return "–"
     if value == 0 or isinstance(value, int) or abs(value) >= 1000:
         text = f"{value:,.0f}"

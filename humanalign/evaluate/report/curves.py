@@ -157,11 +157,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Alert:
-    """What the monitor raised at a step, in its own words; `level` is notice, warning, danger."""
+    """What the monitor raised at a step, in its own words; `level` is notice, warning, danger.
+
+    `rule` is its name; `named` the same in words, "" where `measured` begins with it.
+    """
 
     step: float
     level: str
     rule: str
+    named: str
     sentence: str
     action: str
     measured: str
@@ -226,11 +230,13 @@ def _alert(row: Mapping) -> Alert:
         metric = str(row.get("metric") or "").removeprefix("monitor/").removeprefix("align/")
         limit = f", limit {number(row['limit'])}" if is_number(row.get("limit")) else ""
         measured = f"{metric.replace('_', ' ')} {number(row['value'])}{limit}".strip()
-    rule = str(row.get("rule") or "").replace("_", " ")
+    rule = str(row.get("rule") or "")
+    words = rule.replace("_", " ")
     return Alert(
         step=row["step"],
         level=level if level in LEVELS else "notice",
-        rule="" if measured.startswith(rule) else rule,
+        rule=rule,
+        named="" if measured.startswith(words) else words,
         sentence=str(row.get("sentence") or ""),
         action={"stop": "Training stopped.", "back": "Went back to the best checkpoint."}.get(
             str(row.get("action")), ""

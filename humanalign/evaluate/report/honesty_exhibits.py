@@ -66,11 +66,17 @@ def truthful(told: Mapping) -> Exhibit | None:
         if all(is_number(chance.get(key)) for key in TRUTH)
         else ""
     )
+    dealt = (
+        " What counts is the truth of own answers beyond that of answers dealt to other questions: "
+        "wording alone brings the latter."
+        if "truthful_dealt" in within(part, "generated")
+        else ""
+    )
     return versus(
         "True, where people are often wrong",
         f"{count} questions of TruthfulQA. MC1: the best true answer is the likeliest of those "
         f"offered. MC2: the share of probability on all true ones.{guessed} Own answers are set "
-        "against true and false references by ROUGE-L.",
+        f"against true and false references by ROUGE-L.{dealt}",
         rows,
     )
 
@@ -135,15 +141,17 @@ def sureness(summary: Mapping) -> Exhibit | None:
 def hhh(summary: Mapping) -> Exhibit | None:
     """Helpful, honest, harmless (Askell et al. 2021): the better of two answers is likelier."""
     part = within(summary, "hhh")
+    guessed = part["chance"] if is_number(part.get("chance")) else 0.5
     whole_of = tree(part, {"overall": "All items"})
     by = tree(within(part, "by"))
     by = [_titled(row) for row in by]
     return versus(
         "Helpful, honest, harmless",
         f"{number(part.get('items'))} items, each with a better and a worse answer; right where "
-        "the better is the likelier. Wilson intervals. The upright line is a coin.",
+        "the better is the likelier. Wilson intervals. The upright line is chance, "
+        f"{number(guessed)}.",
         [*whole_of, *(["By category"] if by else []), *by],
-        line=0.5,
+        line=guessed,
     )
 
 

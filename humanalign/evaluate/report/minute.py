@@ -15,6 +15,7 @@ from humanalign.evaluate.report.honesty_exhibits import measured
 from humanalign.evaluate.report.measures import Measure, headline, measure, measures, named
 from humanalign.evaluate.report.results import is_number, rows_of, whole, with_interval, within
 from humanalign.evaluate.report.stages import StageRun
+from humanalign.evaluate.report.told import went_back
 from humanalign.evaluate.report.versus import picture
 
 MOST_TILES = 5
@@ -56,7 +57,7 @@ def minute(chapters: Sequence[Chapter], name: str) -> Minute:
         ),
         margins=_margins(chapters),
         compared=len(found),
-        alerts=_alerts([alert for told in chapters for alert in told.alerts]),
+        alerts=_alerts(chapters),
         trust=tuple(_trust(chapters, main)),
     )
 
@@ -149,21 +150,33 @@ def _spread(result: Mapping) -> str:
     return f"95\u00a0% interval {low} to {high}, n\u00a0{number(result.get('n'))}"
 
 
-def _alerts(alerts: Sequence[Alert]) -> tuple[tuple[str, str], ...]:
-    """(level, sentence) of the first alert of each kind, the gravest first, with their number."""
-    first: dict[str, Alert] = {}
-    for alert in alerts:
-        first.setdefault(alert.sentence, alert)
-    counts = Counter(alert.sentence for alert in alerts)
-    ordered = sorted(first.values(), key=lambda alert: LEVELS.index(alert.level))
+def _alerts(chapters: Sequence[Chapter]) -> tuple[tuple[str, str], ...]:
+    """(level, sentence) of the first alert of each rule in each run, the gravest first.
+
+    It says how often the rule rang, and in which run where more than one was trained.
+    """
+    alerts = [(told.run.name, alert) for told in chapters for alert in told.alerts]
+    several = len({told.run.name for told in chapters if told.run.stage == "align"}) > 1
+    # Their sentences hold numbers, so that no two are alike: the rule tells their kind.
+    kinds = [(run, alert.rule or alert.sentence) for run, alert in alerts]
+    counts = Counter(kinds)
+    first: dict[tuple[str, str], Alert] = {}
+    for kind, (_, alert) in zip(kinds, alerts, strict=True):
+        first.setdefault(kind, alert)
+    ordered = sorted(first.items(), key=lambda item: LEVELS.index(item[1].level))
     return tuple(
         (
             alert.level,
-            f"{alert.sentence} (step {number(alert.step)}"
-            + (f", {counts[alert.sentence]} times in all)" if counts[alert.sentence] > 1 else ")"),
+            f"{alert.sentence} ({_when(alert, counts[kind], kind[0] if several else '')})",
         )
-        for alert in ordered
+        for kind, alert in ordered
     )
+
+
+def _when(alert: Alert, count: int, run: str) -> str:
+    where = f"{run}, " if run else ""
+    often = f", {count} times in all" if count > 1 else ""
+    return f"{where}step {number(alert.step)}{often}"
 
 
 def _trust(chapters: Sequence[Chapter], main: Measure | None) -> list[tuple[str, str]]:
@@ -175,6 +188,8 @@ def _trust(chapters: Sequence[Chapter], main: Measure | None) -> list[tuple[str,
             rows.append(("The reward", told.card.verdict[0] + more))
         if told.labelers:
             rows.append(("The labelers", _labelers(told.labelers)))
+        if told.run.stage == "align" and told.facts and went_back(told.run.summary):
+            rows.append((f"The weights of {told.run.name}", _kept(told.run.summary)))
     run = _last(chapters, "evaluate")
     smallest = within(run.summary, "power", "smallest").get(main.key) if run and main else None
     if run and main and is_number(smallest):
@@ -187,6 +202,12 @@ def _trust(chapters: Sequence[Chapter], main: Measure | None) -> list[tuple[str,
             )
         )
     return rows
+
+
+def _kept(summary: Mapping) -> str:
+    step, last = number(summary["kept_step"]), number(summary["steps"])
+    which = "the model before" if summary["kept_step"] == 0 else f"those of step {step}"
+    return f"Training went on to step {last}; the weights that were kept are {which}."
 
 
 def _labelers(rows: Sequence[Mapping]) -> str:

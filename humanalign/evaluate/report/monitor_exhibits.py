@@ -120,18 +120,22 @@ def _sureness(told: Mapping) -> str:
 
 
 def grown(told: Mapping) -> Exhibit | None:
-    """The phrases whose rate rose most against the reference."""
+    """The phrases that far more answers hold than before training."""
     lines = tuple(
-        Line(str(row.get("phrase")), (number(row.get("before")), number(row.get("after"))))
+        Line(str(row.get("phrase")), (_share(row.get("before")), _share(row.get("after"))))
         for row in rows_of(told.get("grown"))
     )
     if not lines:
         return None
     return Exhibit(
         "Phrases that grew most",
-        "Times per 1000 phrases, in the answers of the model before and in training. One that "
-        "takes over is what the reward pays for.",
+        "Share of answers that hold it: of the model before, and of the last step of training. "
+        "One that takes over is what the reward pays for.",
         ("Before", "After"),
         lines,
         first="Phrase",
     )
+
+
+def _share(value: object) -> str:
+    return f"{100 * value:.1f}\u00a0%" if is_number(value) else "–"

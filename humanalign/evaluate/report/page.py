@@ -24,7 +24,7 @@ from humanalign.evaluate.report.charts import bar, interval, number
 from humanalign.evaluate.report.history_exhibits import history
 from humanalign.evaluate.report.measures import Measure
 from humanalign.evaluate.report.minute import minute
-from humanalign.evaluate.report.results import with_interval
+from humanalign.evaluate.report.results import is_number, with_interval
 from humanalign.evaluate.report.stages import StageRun, read_stages
 from humanalign.evaluate.report.versus import chance, spread
 from humanalign.rows import write_bytes
@@ -199,6 +199,6 @@ def _clock(run: StageRun) -> str:
     parts: dict[str, float] = {}
     for row in run.metrics:
         for name, value in row.items():
-            if name.startswith("time/") and name != "time/step" and isinstance(value, int | float):
+            if name.startswith("time/") and name != "time/step" and is_number(value):
                 parts[name] = parts.get(name, 0.0) + value
     return ", ".join(f"{n.removeprefix('time/')} {number(s)} s" for n, s in parts.items())

@@ -30,7 +30,7 @@ def win_rates(summary: Mapping) -> Exhibit | None:
         "Which answer is preferred",
         "Win rate: the share of prompts on which the answer after beats the one before, a tie "
         "counting half. A judge sees both orders; a flip is a judgement that turns with the order.",
-        ("Win rate", "Won, tied, lost", "p", "Flips"),
+        ("Win rate", "Won, tied, lost", "p", "Flips", "Needed"),
         tuple(
             Line(
                 " ".join([named(name), BY.get(str(told.get("by")), "")]).strip(),
@@ -39,12 +39,14 @@ def win_rates(summary: Mapping) -> Exhibit | None:
                     ", ".join(number(told.get(key)) for key in ("wins", "ties", "losses")),
                     chance(told.get("p")),
                     spread(told["flips"]) if whole(told.get("flips")) else "–",
+                    number(told.get("needed")),
                 ),
                 strip([mark(told["win_rate"])], edges, line=0.5),
             )
             for name, told in found
         ),
-        "The upright line is a draw.",
+        "The upright line is a draw. Needed: so many untied comparisons find a share like this "
+        "four times in five.",
         strip_axis(edges),
     )
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
 from humanalign.evaluate.report.charts import number
-
-# A tuple, as asking a union takes three times as long: metrics have a million numbers.
-NUMBERS = (int, float)
+from humanalign.intervals import is_number
 
 
 def within(tree: object, *keys: str) -> Mapping:
@@ -24,11 +21,6 @@ def rows_of(found: object) -> Iterator[Mapping]:
     yield from (
         row for row in (found if isinstance(found, list) else ()) if isinstance(row, Mapping)
     )
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """True for a finite number; a bool is none."""
-    return isinstance(value, NUMBERS) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def known(result: object) -> TypeGuard[Mapping]:
@@ -66,3 +58,15 @@ def points(result: Mapping) -> str:
     """ "+11.2 points, 6.1 to 16.0": a difference of two shares with its interval."""
     value, low, high = (100 * result[key] for key in ("value", "ci_low", "ci_high"))
     return f"{value:+.1f} points, {low:.1f} to {high:.1f}".replace("-", "−")
+
+
+__all__ = [
+    "is_number",
+    "known",
+    "percent",
+    "points",
+    "rows_of",
+    "whole",
+    "with_interval",
+    "within",
+]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humanalign.errors import RunError
+from humanalign.intervals import is_number
 from humanalign.rows import read_rows
 
 ORDER = ("sft", "collect", "prefer", "reward", "align", "evaluate", "redteam")
@@ -52,7 +53,8 @@ class StageRun:
 
     @property
     def seconds(self) -> float:
-        return float(self.record.get("seconds") or 0.0)
+        found = self.record.get("seconds")
+        return float(found) if is_number(found) else 0.0
 
 
 def read_stages(path: Path) -> list[StageRun]:
@@ -74,26 +76,31 @@ def _read(folder: Path) -> StageRun:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         if not isinstance(record, dict) or "stage" not in record:
             raise ValueError("no stage in it")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{folder / 'run.json'} is damaged ({error}); run the stage again") from None
     config, samples = folder / "config.yaml", folder / "samples.jsonl"
     return StageRun(
         path=folder,
         record=record,
-        config=config.read_text(encoding="utf-8") if config.exists() else "",
-        metrics=_stepped(folder / "metrics.jsonl"),
+        config=config.read_text(encoding="utf-8", errors="replace") if config.exists() else "",
+        metrics=stepped(folder / "metrics.jsonl"),
         samples=tuple(read_rows(samples)) if samples.exists() and samples.stat().st_size else (),
-        alerts=_stepped(folder / "alerts.jsonl"),
+        alerts=stepped(folder / "alerts.jsonl"),
     )
 
 
-def _stepped(path: Path) -> tuple[Mapping, ...]:
+def stepped(path: Path) -> tuple[Mapping, ...]:
+    """The rows with a step of metrics.jsonl or alerts.jsonl, none where there is no file.
+
+    It ends with the half line of a process that was killed.
+    """
     if not path.exists():
         return ()
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    # Not splitlines(): a text may hold U+2028 and its kin, which it would split at.
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             rows.append(json.loads(line))
-        except ValueError:  # the half line of a process that was killed
+        except ValueError:
             break
-    return tuple(row for row in rows if isinstance(row, dict) and "step" in row)
+    return tuple(row for row in rows if isinstance(row, dict) and is_number(row.get("step")))

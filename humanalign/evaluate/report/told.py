@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from humanalign.evaluate.report.charts import number
 from humanalign.evaluate.report.curves import Alert
-from humanalign.evaluate.report.results import with_interval, within
+from humanalign.evaluate.report.results import is_number, rows_of, whole, with_interval, within
 
 
 def _collect(s: Mapping) -> tuple[str, ...]:
@@ -53,20 +53,55 @@ def _reward(s: Mapping) -> tuple[str, ...]:
 
 
 def _align(s: Mapping) -> tuple[str, ...]:
-    moved = ""
-    if "reward_before" in s and "reward_after" in s:
-        moved = (
-            f" Over {number(s.get('steps'))} steps the reward went from "
-            f"{number(s['reward_before'])} to {number(s['reward_after'])}"
-        )
-        moved += f", at {number(s['kl'])} nats from the start." if "kl" in s else "."
     return (
         "In each step the policy answers a batch of prompts, the reward model scores the answers, "
-        f"and the policy is nudged towards those that scored above expectation.{moved}",
+        f"and the policy is nudged towards those that scored above expectation.{_moved(s)}",
+        *_went_back(s),
         "A reward alone can be gamed: the model would drift to any text that scores. So each "
         "answer pays for its distance from the model as it was, and the curves below are read "
         "together: reward should rise while the distance stays small.",
     )
+
+
+def _moved(s: Mapping) -> str:
+    """How far training went, where it was measured of the weights that were kept."""
+    if not is_number(s.get("reward_before")) or not is_number(s.get("reward_after")):
+        return ""
+    moved = (
+        f" Over {number(s.get('steps'))} steps the reward went from {number(s['reward_before'])} "
+        f"to {number(s['reward_after'])}"
+    )
+    return (
+        f"{moved}, at {number(s['kl'])} nats from the start."
+        if is_number(s.get("kl"))
+        else f"{moved}."
+    )
+
+
+def went_back(s: Mapping) -> bool:
+    """Whether policy/ holds the weights of an earlier step than the last."""
+    kept, steps = s.get("kept_step"), s.get("steps")
+    return is_number(kept) and is_number(steps) and kept != steps
+
+
+def _went_back(s: Mapping) -> tuple[str, ...]:
+    """Which step policy/ is of and what was measured there, where that is not the last."""
+    if not went_back(s):
+        return ()
+    kept, steps = number(s["kept_step"]), number(s.get("steps"))
+    reference = ", the model before," if s["kept_step"] == 0 else ""
+    said = (
+        f"Training went on to step {steps}, but its weights were thrown away: what was kept is of "
+        f"step {kept}{reference} and every later model is built on that. The curves and the "
+        "answers in samples.jsonl go on to the last step."
+    )
+    look = within(s, "kept")
+    told = [
+        f"{name} {with_interval(look[key])}"
+        for key, name in (("proxy", "reward"), ("gold", "gold score"), ("kl", "distance in nats"))
+        if whole(look.get(key))
+    ]
+    return (f"{said} On held-out prompts, at that step: {'; '.join(told)}." if told else said,)
 
 
 def _evaluate(s: Mapping) -> tuple[str, ...]:
@@ -88,9 +123,17 @@ def monitored(s: Mapping, alerts: Sequence[Alert]) -> tuple[str, ...]:
         kept = f" The best of the steps that were looked at is {number(s['chosen_step'])}"
         gold = s.get("gold")
         kept += f", with a gold score of {with_interval(gold)}." if gold else "."
+        kept += f" {s.get('gold_note') or ''}".rstrip()
+    looked = any(whole(row.get("gold")) for row in rows_of(s.get("looks")))
+    watched = (
+        "Rules watch the answers, and a scorer that is held out, while it trains."
+        if looked
+        else "Rules watch the answers while it trains. No scorer was held out: they see symptoms "
+        "only."
+    )
     return (
-        "A reward is a proxy for what people want, and training finds where the two part. Rules "
-        f"watch the answers, and a scorer that is held out, while it trains. {rung}.{kept}",
+        "A reward is a proxy for what people want, and training finds where the two part. "
+        f"{watched} {rung}.{kept}",
     )
 
 
@@ -134,7 +177,7 @@ LONGEST = 300
 # Shown elsewhere in the page, in a better form than a fact.
 NOT_FACTS = (
     *("labelers", "toxicity", "quality", "scorers", "length", "distinct2", "kl", "scale"),
-    *("perplexity", "honesty", "hhh", "attack_success", "over_refusal"),
+    *("perplexity", "honesty", "hhh", "attack_success", "over_refusal", "kept"),
 )
 
 
@@ -156,7 +199,7 @@ def facts_of(summary: Mapping) -> list[tuple[str, str]]:
             facts += _alone(label, value)
         elif isinstance(value, Mapping) and "value" in value:
             facts.append((label, with_interval(value)))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif is_number(value):
             facts.append((label, number(value)))
     return facts
 

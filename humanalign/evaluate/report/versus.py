@@ -10,6 +10,7 @@ from humanalign.evaluate.report.card_charts import Mark, edges_of, shape, strip,
 from humanalign.evaluate.report.card_exhibits import Exhibit, Line, mark
 from humanalign.evaluate.report.charts import frame, number, scale, ticks
 from humanalign.evaluate.report.measures import Measure, measure
+from humanalign.evaluate.report.results import is_number
 
 MOST_OPEN = 12
 COLUMNS = ("Before", "After", "Difference", "p (Holm)", "Finding")
@@ -100,7 +101,7 @@ def spread(result: Mapping, n: bool = True, unit: str = "") -> str:
 
 def chance(p: object) -> str:
     """A p-value as journals print it."""
-    if not isinstance(p, int | float):
+    if not is_number(p):
         return "–"
     return "< .001" if p < 0.001 else f"{p:.3f}"
 
