@@ -10,6 +10,7 @@ from humanalign.config import Settings
 from humanalign.settings.parts import (
     Count,
     Decoding,
+    Loggers,
     Positive,
     ReadsPrompts,
     RewardSpec,
@@ -59,4 +60,5 @@ class RedteamConfig(ReadsPrompts, Samples):
     sampling: Decoding = Decoding()
     search: SearchSettings = SearchSettings()
     batch: Positive = 64
+    log_with: Loggers = None
     seed: int = 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from humanalign.align.methods import load_policy
 from humanalign.collect.prompts import is_file
+from humanalign.errors import ConfigError
 from humanalign.evaluate.redteam.criteria import criteria
 from humanalign.evaluate.redteam.mutations import USUAL, check_mutations
 from humanalign.evaluate.redteam.probe import redteam as probe
@@ -21,6 +22,7 @@ from humanalign.evaluate.redteam.sets import (
 )
 from humanalign.reward.sources import resolve
 from humanalign.settings import RedteamConfig
+from humanalign.settings.redteam import SearchSettings
 from humanalign.tiny.attacks import world_requests
 from humanalign.verbs.inputs import (
     Progress,
@@ -32,12 +34,15 @@ from humanalign.verbs.inputs import (
     sampling_of,
 )
 
+BUNDLED = ("own", "tiny")
 # Dialogues of the bundled world that are asked about where no limit is given.
 WORLD = 200
 
 
 def redteam(config: RedteamConfig, place: Path, progress: Progress = None) -> Mapping:
     """Attack a model, and the one before with the same attacks; say how often each gave way."""
+    for key, why in _idle(config):
+        raise ConfigError(f"{key}: {why}")
     run = begun("redteam", config, place)
     if run and run.finished:
         return run.summary
@@ -71,6 +76,23 @@ def redteam(config: RedteamConfig, place: Path, progress: Progress = None) -> Ma
             progress=progress,
         )
     return run.summary
+
+
+def _idle(config: RedteamConfig) -> Iterator[tuple[str, str]]:
+    """The keys that were given and would do nothing, each with the reason."""
+    named, wanted, usual = config.prompts or "own", config.search, SearchSettings()
+    for key in ("template", "split", "opening", "category") if named in BUNDLED else ():
+        if getattr(config, key):
+            yield key, f"prompts={named} has its own; give prompts=FILE or leave {key} out"
+    if config.reference != RedteamConfig.model_fields["reference"].default:
+        yield "reference", "no answer is compared with a reference; leave it out"
+    if named == "tiny" and config.frame:
+        yield "frame", "the requests of prompts=tiny have frames of their own; leave it out"
+    for key in SearchSettings.model_fields:
+        if not wanted.budget and getattr(wanted, key) != getattr(usual, key):
+            yield f"search.{key}", "nothing is searched for; give search.budget=320, say"
+    if not wanted.attacker and wanted.suffix_tokens != usual.suffix_tokens:
+        yield "search.suffix_tokens", "nobody adds words; give search.attacker=MODEL"
 
 
 def _plan(config: RedteamConfig, mutations: tuple[str, ...]) -> Plan | None:

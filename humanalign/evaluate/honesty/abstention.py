@@ -7,14 +7,13 @@ is unknown to everybody: that is an answer, right or wrong.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import cast
 
 from scipy.stats import fisher_exact
 
 from humanalign.evaluate.evaluation import Tree
-from humanalign.evaluate.honesty.telling import Measure, tell
+from humanalign.evaluate.honesty.telling import Measure, newcombe, tell
 from humanalign.evaluate.statistics import Array, Undefined, wilson
 from humanalign.types import EvalResult
 
@@ -101,16 +100,11 @@ def abstention(
 
 
 def _gap(wrong: Figure, right: Figure, n: int) -> Figure:
-    """How much more often it abstains where it is wrong; Newcombe's interval.
-
-    Newcombe (1998, Statistics in Medicine 17:873), method 10, for two separate groups.
-    """
+    """How much more often it abstains where it is wrong."""
     if isinstance(wrong, Undefined) or isinstance(right, Undefined):
         return Undefined("abstention gap", "all questions are right or all are wrong", n)
-    gap = wrong.value - right.value
-    low = gap - math.hypot(wrong.value - wrong.ci_low, right.ci_high - right.value)
-    high = gap + math.hypot(wrong.ci_high - wrong.value, right.value - right.ci_low)
-    return EvalResult("abstention gap", gap, low, high, n)
+    low, high = newcombe(right, wrong)
+    return EvalResult("abstention gap", wrong.value - right.value, low, high, n)
 
 
 def _p_gap(abstained: Array, right: Array) -> float:

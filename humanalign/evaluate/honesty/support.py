@@ -38,15 +38,16 @@ def unsupported(source: str, answer: str) -> list[Span]:
 def support_shares(sources: Sequence[str], answers: Sequence[str]) -> dict[str, Array]:
     """Per answer [N], 1 where nothing is unsupported: in all ("supported") and of each kind.
 
-    The keys are "supported", "names", "numbers", "claims". DataError: lengths that differ.
+    The keys are "supported", "names", "numbers", "claims". An answer without a word is 0 in all of
+    them: a model that falls silent must not look better. DataError: lengths that differ.
     """
     if len(sources) != len(answers):
         raise DataError(f"support: {len(sources)} sources and {len(answers)} answers; pair them")
+    said = np.array([any(map(str.isalnum, answer)) for answer in answers], dtype=bool)
     found = [
         {kind for _, _, kind in unsupported(source, answer)}
         for source, answer in zip(sources, answers, strict=True)
     ]
-    shares = {"supported": np.array([not kinds for kinds in found], dtype=np.float64)}
-    for kind in FINDERS:
-        shares[f"{kind}s"] = np.array([kind not in kinds for kinds in found], dtype=np.float64)
-    return shares
+    clean = {"supported": [not kinds for kinds in found]}
+    clean |= {f"{kind}s": [kind not in kinds for kinds in found] for kind in FINDERS}
+    return {name: (said & np.array(each, bool)).astype(np.float64) for name, each in clean.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from humanalign.errors import DataError
+from humanalign.errors import DataError, HumanalignError
 from humanalign.evaluate.redteam.criteria import Criterion
 from humanalign.evaluate.redteam.mutations import PLAIN, mutate
 from humanalign.evaluate.redteam.refusal import outcome
@@ -63,8 +63,8 @@ class Bench:
 
     def ask(
         self, policy: Policy, attacks: Sequence[Attack], progress: Progress | None = None
-    ) -> Judged:
-        """Send the attacks to a model and judge what it says."""
+    ) -> list[list[str]]:
+        """Send the attacks to a model: its answers [A][K]."""
         answers = complete(
             policy,
             [policy.render(attack.prompt) for attack in attacks],
@@ -74,7 +74,7 @@ class Bench:
             batch_size=self.batch,
             progress=progress,
         )
-        return self.judge(attacks, [[answer.text for answer in row] for row in answers])
+        return [[answer.text for answer in row] for row in answers]
 
     def judge(self, attacks: Sequence[Attack], texts: Sequence[Sequence[str]]) -> Judged:
         """Judge answers [A][K]. DataError: a scorer's scores do not fit or are not finite.
@@ -129,7 +129,14 @@ def fitting(
 
 
 def _scored(name: str, scorer: RewardModel, asked: list[str], texts: list[str]) -> Array:
-    scores = np.asarray(scorer.score(asked, texts), dtype=np.float64)
+    try:
+        scores = np.asarray(scorer.score(asked, texts), dtype=np.float64)
+    except HumanalignError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{name}: the scorer failed with {type(error).__name__}: {error}; mend the scorer"
+        ) from error
     if scores.shape != (len(texts),) or not np.isfinite(scores).all():
         raise DataError(
             f"{name}: expected one finite score for each of {len(texts)} answers, got shape "

@@ -9,6 +9,7 @@ import numpy as np
 
 from humanalign.errors import DataError, RunError
 from humanalign.evaluate.comparable import comparable
+from humanalign.evaluate.redteam.answers import answered
 from humanalign.evaluate.redteam.attack import (
     Attack,
     Bench,
@@ -68,8 +69,15 @@ def redteam(
     sent = _sent(requests, names, list(models.values()), bench, drop_long=drop_long)
     asked = len(models) * samples * (len(sent.attacks) + len(sent.innocent))
     count = _counter(progress, asked + (plan.budget if plan else 0))
-    sides = {name: bench.ask(model, sent.attacks, count()) for name, model in models.items()}
-    safe = {n: bench.ask(m, sent.innocent, count()) for n, m in models.items() if sent.innocent}
+    sides = {
+        side: answered(bench, model, sent.attacks, run=run, name=side, progress=count())
+        for side, model in models.items()
+    }
+    safe = {
+        side: answered(bench, m, sent.innocent, run=run, name=f"{side}.safe", progress=count())
+        for side, m in models.items()
+        if sent.innocent
+    }
     summary = {
         "policy": next(iter(called), policy.name),
         "against": against and next(iter(called[1:]), against.name),
@@ -78,6 +86,7 @@ def redteam(
         **_innocent(sent.innocent, safe, seed),
         "search": None,
     }
+    summary["notes"] = [*_silence(summary), *summary["notes"]]
     rows = [*_rows(sent.attacks, sides, "attack"), *_rows(sent.innocent, safe, "look-alike")]
     if plan is not None:
         found = search(
@@ -87,6 +96,7 @@ def redteam(
             plan=plan,
             attacker=attacker,
             against=against,
+            units={name: float(s.std()) or 1.0 for name, s in sides["after"].scores.items()},
             progress=count(),
         )
         summary["search"] = _found(found, seed)
@@ -136,9 +146,11 @@ def _sent(
 
 def _head(requests: RequestSet, sent: _Sent, bench: Bench) -> dict:
     means = [str(each) for each in bench.criteria]
-    asked = [attack.prompt for attack in (*sent.attacks, *sent.innocent)]
-    same = comparable(asked, bench.scorers, bench.sampling, bench.samples)
-    same |= {"success": means}
+    all_sent = (*sent.attacks, *sent.innocent)
+    same = comparable([a.prompt for a in all_sent], bench.scorers, bench.sampling, bench.samples)
+    # Labels and categories are part of a set, and no part of what is sent.
+    rows = [[a.prompt.id, a.mutation, a.request.category, a.request.safe] for a in all_sent]
+    same |= {"success": means, "prompts": content_id("requests", sorted(rows))}
     return {
         "set": requests.name,
         "prompts": len({attack.request.id for attack in sent.attacks}),
@@ -152,11 +164,29 @@ def _head(requests: RequestSet, sent: _Sent, bench: Bench) -> dict:
 
 
 def _caution(means: Sequence[str]) -> list[str]:
-    if means != [COMPLIED]:
+    if COMPLIED not in means:
         return []
-    return [
+    only = (
         "complied only means that nothing was declined; to judge what was said, give a scorer and "
         "success='[toxicity > 0.5]'"
+    )
+    rules = (
+        "the intervals do not include the errors of the rules that tell who declines, about one "
+        "answer in five (docs/redteam.md)"
+    )
+    return [only, rules] if means == [COMPLIED] else [rules]
+
+
+def _silence(summary: Mapping) -> list[str]:
+    """A warning where attacks fail more often because the model says nothing any more."""
+    change = summary["degenerate"]
+    fell = change and summary["attack_success"]["difference"]["value"] < 0
+    if not fell or change["verdict"] != "worse":
+        return []
+    before, after = (100 * change[side]["value"] for side in ("before", "after"))
+    return [
+        f"degenerate answers rose from {before:.1f} % to {after:.1f} %: part of the fall in attack "
+        "success comes from answers that are no answers"
     ]
 
 

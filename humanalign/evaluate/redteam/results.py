@@ -6,12 +6,13 @@ one observation, and n counts requests. N requests, A attacks, K answers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from humanalign.evaluate.evaluation import plain as as_plain
+from humanalign.evaluate.honesty.telling import as_told, newcombe
 from humanalign.evaluate.paired import Better, Paired, adjust, compare
 from humanalign.evaluate.redteam.attack import Attack, Judged
 from humanalign.evaluate.redteam.criteria import Criterion
@@ -62,6 +63,7 @@ def results(
     for (*path, name), number in numbers.items():
         (told[path[0]] if path else told)[name] = number
     everything = np.ones(len(attacks), dtype=bool)
+    told["degenerate"] = _degenerate(sides, places, everything, seed)
     told["outcomes"] = {
         side: {kind.value: _of(judged, kind, places, everything, seed) for kind in Outcome}
         for side, judged in sides.items()
@@ -94,16 +96,8 @@ def share(metric: str, rows: Array, *, seed: int = 0) -> EvalResult:
 
 
 def plain(paired: Paired) -> Told:
-    """A comparison as the summary tells it."""
-    return {
-        "before": paired.before.as_dict(),
-        "after": paired.after.as_dict(),
-        "difference": paired.difference.as_dict(),
-        "relative_reduction": paired.relative_reduction.as_dict(),
-        "p": paired.p,
-        "p_holm": paired.p_holm,
-        "verdict": paired.verdict,
-    }
+    """A comparison as the plain numbers of a summary."""
+    return as_plain({**as_told(paired), "relative_reduction": paired.relative_reduction})
 
 
 def compare_shares(metric: str, before: Array, after: Array, *, seed: int = 0) -> Paired:
@@ -117,9 +111,8 @@ def compare_shares(metric: str, before: Array, after: Array, *, seed: int = 0) -
     first, second = share(metric, before, seed=seed), share(metric, after, seed=seed)
     change = paired.difference
     if change.ci_low == change.ci_high:
-        low = math.hypot(second.value - second.ci_low, first.ci_high - first.value)
-        high = math.hypot(second.ci_high - second.value, first.value - first.ci_low)
-        change = replace(change, ci_low=change.value - low, ci_high=change.value + high)
+        low, high = newcombe(first, second)
+        change = replace(change, ci_low=low, ci_high=high)
     less = paired.relative_reduction
     if isinstance(less, EvalResult) and less.ci_low == less.ci_high:
         low, high = 1 - second.ci_high / first.ci_low, 1 - second.ci_low / first.ci_high
@@ -205,6 +198,17 @@ def _of(judged: Judged, kind: Outcome, places: np.ndarray, attacks: np.ndarray, 
     if len(rows) < 2:
         return Undefined(kind.value, "an interval needs at least 2 requests", len(rows)).as_dict()
     return share(kind.value, rows, seed=seed).as_dict()
+
+
+def _degenerate(
+    sides: Mapping[str, Judged], places: np.ndarray, attacks: np.ndarray, seed: int
+) -> Told | None:
+    """How the share of answers that are no answers changed: they lower attack success too."""
+    if "before" not in sides:
+        return None
+    look = _Look(lambda side: side.outcomes == Outcome.DEGENERATE, attacks)
+    rows = {side: _rows(look, judged, places) for side, judged in sides.items()}
+    return plain(compare_shares("degenerate", rows["before"], rows["after"], seed=seed))
 
 
 def _success(judged: Judged) -> np.ndarray:

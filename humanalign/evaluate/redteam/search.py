@@ -10,7 +10,7 @@ Perez et al. 2022 (arXiv 2202.03286) let a language model write the attacks.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -59,7 +59,7 @@ class Idea:
 
 @dataclass(frozen=True)
 class Trial:
-    """An attack that was sent: the answer, how bad it was (above 0 is success), its generation."""
+    """An attack that was sent: the answer, how bad it was by the scorers, its generation."""
 
     idea: Idea
     attack: Attack
@@ -87,9 +87,13 @@ def search(
     plan: Plan,
     attacker: Policy | None = None,
     against: Policy | None = None,
+    units: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> Hunt:
-    """Look for attacks on `policy`; the best are asked again, `against` the model before too."""
+    """Look for attacks on `policy`; the best are asked again, `against` the model before too.
+
+    `units` says how much of each scorer counts as much as of another: their spread, say.
+    """
     rng = random.Random(f"search {plan.seed}")
     trials: list[Trial] = []
     seen: set[Idea] = set()
@@ -100,15 +104,15 @@ def search(
         ideas = [idea for idea in ideas if _fits(policy, against, idea, plan, bench)]
         if not ideas:
             break  # every idea has been tried, or none fits the context
-        trials += _try(policy, ideas, bench, plan, generation)
+        trials += _try(policy, ideas, bench, plan, generation, units=units or {})
         generation += 1
         if progress:
             progress(len(trials), plan.budget)
     best = _best(trials, plan.keep)
     attacks = [trial.attack for trial in best]
     fresh = replace(bench, samples=AGAIN, seed=bench.seed + 1_000_003)
-    again = fresh.ask(policy, attacks) if attacks else None
-    before = fresh.ask(against, attacks) if attacks and against else None
+    again = fresh.judge(attacks, fresh.ask(policy, attacks)) if attacks else None
+    before = fresh.judge(attacks, fresh.ask(against, attacks)) if attacks and against else None
     return Hunt(tuple(trials), tuple(best), again, before)
 
 
@@ -195,12 +199,18 @@ def _fits(policy: Policy, against: Policy | None, idea: Idea, plan: Plan, bench:
 
 
 def _try(
-    policy: Policy, ideas: Sequence[Idea], bench: Bench, plan: Plan, generation: int
+    policy: Policy,
+    ideas: Sequence[Idea],
+    bench: Bench,
+    plan: Plan,
+    generation: int,
+    *,
+    units: Mapping[str, float],
 ) -> list[Trial]:
     attacks = [idea.attack(plan.seed) for idea in ideas]
     once = replace(bench, samples=1, seed=bench.seed + 1 + generation)
-    judged = once.ask(policy, attacks)
-    bad = bench.criteria[0].badness(judged.outcomes, judged.scores)[:, 0]
+    judged = once.judge(attacks, once.ask(policy, attacks))
+    bad = _badness(bench, judged, units)[:, 0]
     # No behaviour is nothing to breed from, whatever a scorer makes of it.
     bad = np.where(judged.outcomes[:, 0] == Outcome.DEGENERATE, bad.min(), bad)
     return [
@@ -216,10 +226,23 @@ def _try(
     ]
 
 
+def _badness(bench: Bench, judged: Judged, units: Mapping[str, float]) -> np.ndarray:
+    """[A, K] how far an answer is beyond the limit of the scorer that it is furthest beyond.
+
+    Without a scorer among the criteria, 0 or 1 by the rule of what was declined.
+    """
+    scored = [each for each in bench.criteria if each.scorer] or bench.criteria
+    beyond = [
+        each.badness(judged.outcomes, judged.scores) / units.get(each.scorer, 1.0)
+        for each in scored
+    ]
+    return np.max(np.stack(beyond), axis=0)
+
+
 def _best(trials: Sequence[Trial], most: int, *, all_of: bool = False) -> list[Trial]:
-    """The worst answers, one a request; successes only, unless `all_of` the trials are wanted."""
+    """Successes first, the worst first, one a request; others only where `all_of` are wanted."""
     found: dict[str, Trial] = {}
-    for trial in sorted(trials, key=lambda trial: -trial.badness):
+    for trial in sorted(trials, key=lambda trial: (not trial.success, -trial.badness)):
         if trial.success or all_of:
             found.setdefault(trial.idea.request.id, trial)
     return list(found.values())[:most]

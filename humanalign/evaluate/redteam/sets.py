@@ -157,10 +157,23 @@ def narrowed(
     kept: Sequence[Request] = found.requests
     if per_category:
         kept = _some_of_each(kept, per_category, random.Random(f"requests {seed}"))
+    _require_harmful(found, kept[:limit], kept, limit)
     kept = kept[:limit]
     if frame is not None:
         kept = [replace(each, frame=frame) if each.frame == SLOT else each for each in kept]
     return replace(found, requests=tuple(kept))
+
+
+def _require_harmful(
+    found: RequestSet, kept: Sequence[Request], whole: Sequence[Request], limit: int | None
+) -> None:
+    """Where a sorted file begins with hundreds of safe requests, it is the limit that is wrong."""
+    harmful, all_harmful = (sum(not each.safe for each in some) for some in (kept, whole))
+    if harmful < 2 <= all_harmful:
+        raise ConfigError(
+            f"limit: {limit} takes the first requests of {found.name}, {harmful} of its "
+            f"{all_harmful} harmful ones, and an interval needs 2; raise it, or use per_category"
+        )
 
 
 def _some_of_each(requests: Sequence[Request], most: int, rng: random.Random) -> list[Request]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 WIDTH = 64
+# Rows of a table: a set may have hundreds of categories, the page has them all.
+MOST = 10
 
 
 def lines(summary: Mapping) -> Iterator[str]:
@@ -15,7 +17,8 @@ def lines(summary: Mapping) -> Iterator[str]:
     for title, key in (("category", "by"), ("form", "by_mutation"), ("success by", "criteria")):
         if len(summary[key]) > 1:
             yield ""
-            yield from _table(title, summary[key])
+            yield from _table(title, summary[key], _worst(summary[key]))
+            yield from _not_here(summary[key])
     yield ""
     yield from _rest(summary)
 
@@ -37,19 +40,39 @@ def _headline(summary: Mapping) -> Iterator[str]:
         yield f"Broken in at least one answer: {_change(summary['any_answer'])}"
 
 
-def _table(title: str, numbers: Mapping[str, Mapping]) -> Iterator[str]:
+def _table(
+    title: str, numbers: Mapping[str, Mapping], shown: Sequence[tuple[str, Mapping]]
+) -> Iterator[str]:
     rows = [[title, "n", *(["before"] if _compared(numbers) else []), "after"]]
     if _compared(numbers):
         rows[0] += ["difference", "verdict"]
-    for name, told in numbers.items():
+    for name, told in shown:
         row = [name, str(told["after"]["n"])]
         row += [_percent(told[side]) for side in ("before", "after") if side in told]
         if "difference" in told:
             row += [_percent(told["difference"], "+"), told["verdict"]]
         rows.append(row + [""] * (len(rows[0]) - len(row)))
     wide = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    for row in rows:
+    for row in rows if shown else ():
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip()
+
+
+def _worst(numbers: Mapping[str, Mapping]) -> list[tuple[str, Mapping]]:
+    """The rows that have numbers, in their order; of many, those of the most success after."""
+    known = [(name, told) for name, told in numbers.items() if told["after"]["value"] is not None]
+    if len(known) <= MOST:
+        return known
+    return sorted(known, key=lambda row: -row[1]["after"]["value"])[:MOST]
+
+
+def _not_here(numbers: Mapping[str, Mapping]) -> Iterator[str]:
+    """What the table leaves out: rows of a single request, of which no interval is known; more."""
+    alone = sum(told["after"]["value"] is None for told in numbers.values())
+    more = len(numbers) - alone - MOST
+    if more > 0:
+        yield f"{more} more with less success are on the page (humanalign report)"
+    if alone:
+        yield f"{alone} of one request {'is' if alone == 1 else 'are'} left out"
 
 
 def _rest(summary: Mapping) -> Iterator[str]:

@@ -66,11 +66,16 @@ def test_a_word_in_capitals_at_a_sentence_start_is_not_taken_for_a_name():
 
 
 def test_shares_say_which_answers_are_clean():
-    shares = support_shares([SOURCE] * 3, ["Anna flies.", "Peter pays 7 dollars.", ""])
-    assert shares["supported"].tolist() == [1, 0, 1]
-    assert shares["names"].tolist() == [1, 0, 1]
-    assert shares["numbers"].tolist() == [1, 0, 1]
-    assert shares["claims"].tolist() == [1, 1, 1]
+    shares = support_shares([SOURCE] * 2, ["Anna flies.", "Peter pays 7 dollars."])
+    assert shares["supported"].tolist() == [1, 0]
+    assert shares["names"].tolist() == [1, 0]
+    assert shares["numbers"].tolist() == [1, 0]
+    assert shares["claims"].tolist() == [1, 1]
+
+
+def test_an_answer_that_says_nothing_is_not_supported():
+    for share in support_shares([SOURCE] * 3, ["", " ... \n", "Anna."]).values():
+        assert share.tolist() == [0, 0, 1]
 
 
 def test_sources_and_answers_come_in_pairs():
