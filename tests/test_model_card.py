@@ -16,6 +16,7 @@ from humanalign.evaluate.model_card import Story, Told, measures, policy_card
 from humanalign.models import Policy
 from humanalign.run import Run
 from humanalign.sampling import Sampling, complete
+from humanalign.verbs.exporting import told_of
 
 
 def result(value: float, n: int = 600) -> dict:
@@ -111,9 +112,22 @@ def test_attack_success_is_told_by_category():
 
 
 def test_alerts_of_the_monitor_are_told_once_with_their_number():
-    alert = {"step": 1, "level": "danger", "sentence": "Gold fell while the reward rose."}
-    text = card(told("align", {"method": "ppo"}, alerts=(alert, alert | {"step": 2})))
-    assert "| danger | Gold fell while the reward rose. | 2 |" in text
+    """Of one rule no two sentences are alike: they hold the numbers."""
+    alert = {"step": 1, "rule": "gold_falls", "level": "danger", "sentence": "Gold fell by 1."}
+    other = alert | {"step": 2, "sentence": "Gold fell by 2."}
+    text = card(told("align", {"method": "ppo"}, alerts=(alert, other)))
+    assert "| danger | Gold fell by 1. | 2 |" in text
+    assert "Gold fell by 2." not in text
+
+
+def test_of_a_run_that_went_back_the_numbers_are_those_of_what_was_kept():
+    kept = {"step": 2, "kl": result(0.75), "proxy": result(1.5), "gold": None}
+    summary = {"method": "ppo", "steps": 6, "kept_step": 2, "kept": kept, "kl": None}
+    text = card(told("align", summary | {"reward_before": 1.25, "reward_after": None}))
+    assert "| Weights kept | of step 2, those after it thrown away |" in text
+    assert "| KL to the model before on held-out prompts, nats | 0.750 " in text
+    assert "| Reward on held-out prompts (what was optimised: no evidence) | 1.50 " in text
+    assert "Reward in training" not in text
 
 
 def test_a_base_on_somebodys_disk_is_no_name_on_the_hub():
@@ -177,3 +191,30 @@ def test_evaluations_that_are_elsewhere_must_be_there(tmp_path, capsys):
     words = ["export", str(run.path), "--out", str(tmp_path / "out"), "evaluation=nowhere"]
     assert command(words) == 2
     assert "evaluation: nowhere is no directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("inside", [".", "policy", "checkpoints/x"])
+def test_a_run_is_never_exported_into_itself(inside, tmp_path, capsys):
+    run = Run.open(tmp_path / "sft", stage="sft", config={})
+    run.finish({})
+    assert command(["export", str(run.path), "--out", str(run.path / inside)]) == 2
+    assert "is part of the run" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path, capsys):
+    run = Run.open(tmp_path / "sft", stage="sft", config={})
+    run.finish({})
+    (tmp_path / "file").write_text("")
+    assert command(["export", str(run.path), "--out", str(tmp_path / "file" / "x")]) == 2
+    assert "is no directory" in capsys.readouterr().err
+    assert command(["report", str(run.path), f"out={tmp_path / 'file' / 'page.html'}"]) == 2
+    assert "give another out=" in capsys.readouterr().err
+
+
+def test_half_a_line_of_alerts_and_a_broken_config_do_not_stop_a_card(tmp_path):
+    run = Run.open(tmp_path / "sft", stage="sft", config={})
+    (run.path / "alerts.jsonl").write_text('{"step": 3, "rule": "same"}\n{"step": 4, "ru')
+    (run.path / "config.yaml").write_bytes(b"\xff")
+    found = told_of(run.path)
+    assert found.alerts == ({"step": 3, "rule": "same"},)
+    assert found.config == {}

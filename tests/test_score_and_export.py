@@ -421,9 +421,3 @@ def test_a_pooled_reward_is_refused_with_what_to_do(tmp_path, capsys):
     assert "pooling=mean" in sentence
     assert "fit it again with pooling=native" in sentence
     assert not (tmp_path / "out").exists()
-
-
-def test_a_run_is_never_exported_over_itself(encoder_run, capsys):
-    assert "is part of the run" in refused(
-        capsys, "export", encoder_run, "--out", encoder_run / "model"
-    )

@@ -17,6 +17,7 @@ from shlex import quote
 from humanalign.evaluate.report.charts import number
 from humanalign.evaluate.report.results import is_number, known, with_interval, within
 from humanalign.evaluate.report.reward_card import escaped, told_summary
+from humanalign.evaluate.report.told import went_back
 from humanalign.run import flatten
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -155,11 +156,7 @@ def _training(story: Story) -> str:
     ):
         if is_number(config.get(key)):
             rows.append((name, number(config[key])))
-    if "kl" in summary:
-        rows.append(("KL to the model before, nats", with_interval(summary["kl"])))
-    if is_number(summary.get("reward_before")) and is_number(summary.get("reward_after")):
-        moved = f"{number(summary['reward_before'])} → {number(summary['reward_after'])}"
-        rows.append(("Reward in training (what was optimised: no evidence)", moved))
+    rows += _reached(summary)
     for parent in story.ancestors:
         each_other = within(parent.summary, "card", "labelers").get("each_other")
         if known(each_other):
@@ -167,6 +164,25 @@ def _training(story: Story) -> str:
     rows += [(f"From run ({p.stage})", str(p.record.get("id"))) for p in story.ancestors]
     rows.append(("Settings", str(run.record.get("config_hash"))))
     return "## How it was trained\n\n" + _table(("", ""), rows)
+
+
+def _reached(summary: Mapping) -> Iterator[tuple[str, str]]:
+    """Where training came to, by what was measured of the weights that were kept."""
+    if went_back(summary):
+        yield "Weights kept", f"of step {number(summary['kept_step'])}, those after it thrown away"
+    look = within(summary, "kept") if summary.get("kl") is None else {}
+    if is_number(summary.get("kl")) or known(summary.get("kl")):
+        yield "KL to the model before, nats", with_interval(summary["kl"])
+    elif known(look.get("kl")):
+        yield "KL to the model before on held-out prompts, nats", with_interval(look["kl"])
+    if is_number(summary.get("reward_before")) and is_number(summary.get("reward_after")):
+        moved = f"{number(summary['reward_before'])} → {number(summary['reward_after'])}"
+        yield "Reward in training (what was optimised: no evidence)", moved
+    elif known(look.get("proxy")):
+        yield (
+            "Reward on held-out prompts (what was optimised: no evidence)",
+            with_interval(look["proxy"]),
+        )
 
 
 def measures(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, Mapping]]:
@@ -221,9 +237,15 @@ def _trust(story: Story) -> str:
 def _alerts(run: Told) -> str:
     if not run.alerts:
         return ""
-    counts = Counter((str(a.get("level")), str(a.get("sentence"))) for a in run.alerts)
-    rows = [(level, said, number(count)) for (level, said), count in counts.most_common()]
-    return "## What the monitor saw in training\n\n" + _table(("", "", "times"), rows)
+    # Their sentences hold numbers, so that no two are alike: the rule tells their kind.
+    kinds = [str(alert.get("rule") or alert.get("sentence")) for alert in run.alerts]
+    counts, first = Counter(kinds), dict(zip(reversed(kinds), reversed(run.alerts), strict=True))
+    rows = [
+        (str(first[kind].get("level")), str(first[kind].get("sentence")), number(count))
+        for kind, count in counts.most_common()
+    ]
+    head = ("", "the first alert of each kind", "times")
+    return "## What the monitor saw in training\n\n" + _table(head, rows)
 
 
 def _limits(story: Story) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,6 @@ import yaml
 
 from humanalign.errors import ConfigError
 from humanalign.hub import BUNDLED
-from humanalign.rows import read_rows
 from humanalign.run import Run, find_runs, write_text
 from humanalign.settings import ExportConfig
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from humanalign.evaluate.model_card import Told
     from humanalign.reward.exported import Exported
 
+log = logging.getLogger("humanalign")
 Progress = Callable[[int, int], None] | None
 
 LOAD = """from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -45,16 +47,21 @@ def export(config: ExportConfig, place: Path, progress: Progress = None) -> Mapp
     """Write a run's policy, its adapter merged, or its reward as a sequence classifier."""
     del progress
     run, out = Run.parent(place), Path(config.out)
-    if out.resolve() in (place.resolve(), (place / "model").resolve()):
-        raise ConfigError(f"out: {out} is part of the run; name another directory")
+    if out.resolve().is_relative_to(place.resolve()):
+        raise ConfigError(f"out: {out} is part of the run; name a directory outside {place}")
     if config.evaluation and not Path(config.evaluation).is_dir():
         raise ConfigError(f"evaluation: {config.evaluation} is no directory; name a run or round")
-    record = dict(find_runs(place))[place]
+    there = next(path for path in (out.resolve(), *out.resolve().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        why = "may not be written to" if there.is_dir() else "is no directory"
+        raise ConfigError(f"out: {out}: {there} {why}; name another directory")
+    record = told_of(place).record
     if run.stage == "reward":
         card = f"{_head(run.id, record)}\n{_reward(place, out, record['summary'])}"
     else:
         card = _policy(place, out, Path(config.evaluation or place.resolve().parent))
-    write_text(out / "README.md", card)
+    # A model's words may hold half a character, which no file can.
+    write_text(out / "README.md", card.encode("utf-8", "replace").decode())
     return {"model": str(out), "run": run.id}
 
 
@@ -85,12 +92,17 @@ def _policy(place: Path, out: Path, around: Path) -> str:
 def told_of(place: Path) -> Told:
     """What a run's files say of it."""
     from humanalign.evaluate.model_card import Told
+    from humanalign.evaluate.report.stages import stepped
 
-    config, alerts = place / "config.yaml", place / "alerts.jsonl"
+    try:
+        config = yaml.safe_load((place / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        log.warning("%s: its settings cannot be read (%s); its card goes without", place, error)
+        config = {}
     return Told(
         record=json.loads((place / "run.json").read_text(encoding="utf-8")),
-        config=yaml.safe_load(config.read_text(encoding="utf-8")) or {},
-        alerts=read_rows(alerts) if alerts.exists() and alerts.stat().st_size else (),
+        config=config if isinstance(config, dict) else {},
+        alerts=stepped(place / "alerts.jsonl"),
     )
 
 

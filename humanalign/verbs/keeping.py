@@ -28,7 +28,12 @@ def report(config: ReportConfig, place: Path, progress: Progress = None) -> Mapp
     del progress
     if not place.is_dir():
         raise RunError(f"{place} is no directory of runs; name a run or a round folder")
-    return {"report": str(write_report(place, Path(config.out) if config.out else None))}
+    try:
+        return {"report": str(write_report(place, Path(config.out) if config.out else None))}
+    except OSError as error:
+        raise ConfigError(
+            f"the page cannot be written to {error.filename} ({error.strerror}); give another out="
+        ) from None
 
 
 def runs(config: ListConfig, place: Path, progress: Progress = None) -> Mapping:

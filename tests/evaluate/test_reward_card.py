@@ -6,7 +6,8 @@ import re
 
 import pytest
 from reward_cards import card, change, share
-from test_report import PAYLOADS, Page
+from report_page import Page
+from test_report import PAYLOADS
 
 from humanalign.evaluate.report.card_charts import Mark, learning, reliability, strip, strip_axis
 from humanalign.evaluate.report.page import report
