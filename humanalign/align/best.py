@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from humanalign.averaging import put
+from humanalign.averaging import Average, put
 from humanalign.models import Policy
 
 WINDOW = 5
@@ -41,7 +41,7 @@ class Best:
 
     def in_place(self) -> AbstractContextManager[None]:
         """Inside, the policy is the best one."""
-        return _in_place(self.parameters, self.tensors)
+        return in_place(self.parameters, self.tensors)
 
     def settle(self) -> None:
         """Let the policy be the best one from now on."""
@@ -53,24 +53,33 @@ class Best:
         (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
     def load(self, folder: Path) -> None:
-        saved = load_file(str(folder / WEIGHTS))
-        self.tensors = {n: saved[n].to(t.device) for n, t in self.tensors.items()}
+        self.tensors = load_file(str(folder / WEIGHTS))
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         self.step, self.value, self.recent = about["step"], about["value"], about["recent"]
 
 
 class Kept:
-    """The trainable weights at the steps that an observer wants to come back to."""
+    """The trainable weights at the steps that an observer wants to come back to.
 
-    def __init__(self, policy: Policy) -> None:
-        self.parameters = policy.trainable()
+    Where the policy that is delivered is an `average` of its weights, it is that which is kept.
+    """
+
+    def __init__(self, policy: Policy, average: Average | None = None) -> None:
+        self.parameters, self.average = policy.trainable(), average
         self.steps: dict[int, dict[str, Tensor]] = {}
 
     def see(self, step: int, keep: Collection[int]) -> None:
         """Keep the weights as they are, after `step` updates, where asked; forget all others."""
         if step in keep:
-            self.steps[step] = _copy(self.parameters)
+            now = self.parameters if self.average is None else self.average.tensors
+            self.steps[step] = _copy(now)
         self.steps = {s: tensors for s, tensors in self.steps.items() if s in keep}
+
+    def delivered(self) -> AbstractContextManager[None]:
+        """Inside, the policy is what would be delivered now: the average where there is one."""
+        if self.average is None:
+            return nullcontext()
+        return in_place(self.parameters, self.average.tensors)
 
     def put(self, step: int) -> None:
         """Let the policy be what it was after `step` updates."""
@@ -78,27 +87,27 @@ class Kept:
 
     def in_place(self, step: int) -> AbstractContextManager[None]:
         """Inside, the policy is what it was after `step` updates."""
-        return _in_place(self.parameters, self.steps[step])
+        return in_place(self.parameters, self.steps[step])
 
     def save(self, folder: Path) -> None:
         for step, tensors in self.steps.items():
             save_file(tensors, str(folder / f"kept-{step:06d}.safetensors"))
 
     def load(self, folder: Path) -> None:
-        device = next(iter(self.parameters.values())).device
         for file in sorted(folder.glob("kept-*.safetensors")):
-            tensors = {n: t.to(device) for n, t in load_file(str(file)).items()}
-            self.steps[int(file.stem.removeprefix("kept-"))] = tensors
+            self.steps[int(file.stem.removeprefix("kept-"))] = load_file(str(file))
 
 
-def _copy(parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
-    return {n: p.detach().clone() for n, p in parameters.items()}
+def _copy(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """In the computer's own memory: three copies of all weights would crowd an accelerator."""
+    return {n: p.detach().to("cpu", copy=True) for n, p in parameters.items()}
 
 
 @contextmanager
-def _in_place(
+def in_place(
     parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]
 ) -> Iterator[None]:
+    """Inside, the parameters hold `tensors`; afterwards they are what they were, bit for bit."""
     live = _copy(parameters)
     put(parameters, tensors)
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from humanalign.align.best import Kept
+from humanalign.align.best import Best, Kept
 from humanalign.align.learner import Learner
 from humanalign.align.rollout import Rollout, measure, policy_sampling, scores_of
 from humanalign.objectives import masked
@@ -29,20 +29,31 @@ FILE = "observer.json"
 
 
 class Observed:
-    """An observer at its place in the loop; without one, every call does nothing."""
+    """An observer at its place in the loop; without one, every call does nothing.
+
+    `best`: where `back` goes when the observer has chosen no step.
+    """
 
     def __init__(
-        self, observer: Observer | None, learner: Learner, reward: RewardModel, run: Run | None
+        self,
+        observer: Observer | None,
+        learner: Learner,
+        reward: RewardModel,
+        run: Run | None,
+        *,
+        best: Best | None = None,
     ) -> None:
         self.observer, self.learner, self.reward, self.run = observer, learner, reward, run
-        self.kept = Kept(learner.policy)
+        self.kept, self.best = Kept(learner.policy, learner.average), best
         self.action: Action = "none"
         self.chosen: int | None = None
+        self.asked = False
 
     def see(self, rollout: Rollout, metrics: Mapping[str, float] | None = None) -> dict[str, float]:
         """Show the batch of the step that was just made; returns the observer's metrics.
 
-        Its alerts and samples are in the run's files afterwards, its wish in `action`.
+        Its alerts and samples are in the run's files afterwards, its wish in `action`: `back`
+        becomes `stop` where there is no step to go back to.
         """
         if self.observer is None:
             return {}
@@ -58,10 +69,16 @@ class Observed:
         advice = self.observer.see(shown)
         self.action, self.chosen = advice.action, advice.chosen
         self.kept.see(shown.step, advice.keep)
-        for alert in advice.alerts:
+        alerts = [dict(alert) for alert in advice.alerts]
+        if self.action == "back" and not self._has_where():
+            self.action = "stop"
+            for alert in alerts:
+                if alert.get("action") == "back":
+                    alert["action"] = "stop"
+        for alert in alerts:
             log.warning("step %d: %s: %s", shown.step, alert["rule"], alert["sentence"])
         if self.run is not None:
-            for name, rows in (("alerts", advice.alerts), ("rollouts", advice.rollouts)):
+            for name, rows in (("alerts", alerts), ("rollouts", advice.rollouts)):
                 if rows:
                     self.run.append(f"{name}.jsonl", rows)
         return dict(advice.metrics)
@@ -71,14 +88,16 @@ class Observed:
 
         The same random numbers every time: two looks differ by what was learned between them.
         """
+        self.asked = True
         asked = [p for p in prompts for _ in range(samples)]
         said: list[str] = []
         kl: list[float] = []
         size = max(self.learner.config.batch, self.learner.config.micro_batch)
-        for start in range(0, len(asked), size):
-            texts, nats = self._answer(asked[start : start + size], start)
-            said += texts
-            kl += nats
+        with self.kept.delivered():
+            for start in range(0, len(asked), size):
+                texts, nats = self._answer(asked[start : start + size], start)
+                said += texts
+                kl += nats
         texts = [p.text for p in asked]
         rewards = scores_of(self.reward, texts, said, torch.device("cpu")).tolist()
         return Answers(texts, said, rewards, kl)
@@ -102,17 +121,32 @@ class Observed:
         )
         return list(drawn.texts), nats.tolist()
 
-    def go_back(self) -> bool:
-        """Let the policy be the one that the observer chose. False: it chose none, or was not
-        asked to go back."""
-        if self.action != "back" or self.chosen not in self.kept.steps:
-            return False
-        self.kept.put(self.chosen)
-        return True
+    def _has_where(self) -> bool:
+        known = self.best is not None and self.best.value is not None
+        return known or self.chosen in self.kept.steps
 
-    def summary(self) -> dict:
-        """The observer's part of the run's summary."""
-        return {} if self.observer is None else {"monitor": self.observer.summary()}
+    def go_back(self) -> int | None:
+        """Where the observer asked for it, let the policy be the one that it chose, else the best.
+
+        Returns after how many updates that one stood; None: nobody asked.
+        """
+        if self.action != "back":
+            return None
+        if self.chosen is not None and self.chosen in self.kept.steps:
+            self.kept.put(self.chosen)
+            return self.chosen
+        if self.best is None or self.best.value is None:
+            return None
+        self.best.settle()
+        return self.best.step
+
+    def summary(self, kept_step: int) -> dict:
+        """The observer's part of the run's summary; `kept`: its look at the step that is kept."""
+        if self.observer is None:
+            return {"kept": None}
+        told = self.observer.summary()
+        looks = [each for each in told.get("looks", ()) if each["step"] == kept_step]
+        return {"kept": looks[0] if looks else None, "monitor": told}
 
     def save(self, folder: Path) -> None:
         """Into a checkpoint: what the observer knows, and the weights it wants kept."""

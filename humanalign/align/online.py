@@ -85,7 +85,7 @@ class _Loop:
         self.config, self.run = config, run
         self.learner = Learner(policy, settings=config, mix=mix)
         self.best = Best(policy) if config.checkpoint.best else None
-        self.observed = Observed(monitor, self.learner, reward, run)
+        self.observed = Observed(monitor, self.learner, reward, run, best=self.best)
         self.state = LoopState()
         self._pass: tuple[int, list[int]] = (-1, [])
 
@@ -117,7 +117,9 @@ class _Loop:
         check_sign(self.reward, self.config)
         rollout, _ = self._experience(-1)
         self.state.reward_before = float(rollout.raw.mean())
-        self.observed.see(rollout)
+        found = self.observed.see(rollout)
+        if self.run is not None and self.observed.asked:  # where the curves of looks begin
+            self.run.log(0, {f"monitor/{n}": v for n, v in found.items()})
 
     def _experience(self, step: int) -> tuple[Rollout, dict[str, float]]:
         """Answers to the prompts of a step, scored and measured; and how long each part took."""
@@ -145,12 +147,12 @@ class _Loop:
         except RunError as error:
             raise RunError(f"{error}{self._inspect(rollout)}") from None
         clock["update"] = time.monotonic() - sampled
-        clock["step"] = sum(clock.values())
         self._note(metrics)
         made = time.monotonic()
         row = {f"align/{n}": v for n, v in metrics.items()}
         row |= {f"monitor/{n}": v for n, v in self.observed.see(rollout, metrics).items()}
         clock["monitor"] = time.monotonic() - made
+        clock["step"] = sum(clock.values())
         if self.run is not None:
             self.run.log(self.step, row | {f"time/{n}": v for n, v in clock.items()})
         return rollout
@@ -228,33 +230,30 @@ class _Loop:
         return f" (the batch is kept in {folder})"
 
     def _summary(self) -> dict:
+        """The numbers of the run; `reward_after` and `kl` only where they are of what is kept."""
+        if self.learner.average is not None:
+            self.learner.average.settle()  # what the policy is from here on
+        back = self.observed.go_back()
+        kept_step = self.step if back is None else back
+        last = kept_step == self.step
         summary = {
             "method": self.config.method,
             "steps": self.step,
+            "kept_step": kept_step,
             "optimizer_steps": self.learner.trainer.steps,
             "stopped_by": self.state.stopped_by,
             "reward_before": self.state.reward_before,
-            "reward_after": self.state.reward_after,
-            "kl": self.state.kl,
+            "reward_after": self.state.reward_after if last else None,
+            "kl": self.state.kl if last else None,
             "kl_alarms": self.state.alarms,
         }
         if self.best is not None:
             summary |= {"best_step": self.best.step, "best_objective": self.best.value}
-        summary |= self.observed.summary()
-        if self.learner.average is not None:
-            self.learner.average.settle()  # what the policy is from here on
-        if self.observed.action == "back":
-            self._go_back()
+        summary |= self.observed.summary(kept_step)
         if self.run is not None:
             self._save_policies(self.run.path)
             self.run.finish(summary)
         return summary
-
-    def _go_back(self) -> None:
-        """To the step that the monitor chose, else to the one with the best objective."""
-        if self.observed.go_back() or self.best is None or self.best.value is None:
-            return
-        self.best.settle()
 
     def _save_policies(self, path: Path) -> None:
         """policy/, and best/: what the monitor chose by gold, else the best objective."""

@@ -17,6 +17,9 @@ class MonitorSettings(Settings):
     prompts: str | None = Field(
         default=None, description="held-out prompts, read as `prompts` is: looked at as it learns"
     )
+    split: str | None = Field(
+        default=None, description="... only rows of this split; that of the training is no part"
+    )
     limit: Positive | None = Field(default=200, description="... the first N of them")
     gold: RewardSpec | None = Field(
         default=None, description="what is really wanted, as a reward: scores the held-out answers"
@@ -24,7 +27,7 @@ class MonitorSettings(Settings):
     every: Positive = Field(default=10, description="steps between looks at held-out prompts")
     samples: Positive = Field(default=1, description="answers to each held-out prompt")
     action: Literal["warn", "stop", "back"] = Field(
-        default="warn", description="of danger: say so, stop, or stop with the best weights"
+        default="warn", description="of danger: say so, stop, or stop with the best weights (gold)"
     )
     rules: dict[str, What] = Field(
         default={}, description="of one rule: {gold_falls: back, length_pays: off}"

@@ -20,6 +20,7 @@ from humanalign.reward.recipe import Recipe
 from humanalign.reward.sources import resolve
 from humanalign.rows import columns, read_rows
 from humanalign.settings import AlignConfig, RewardConfig, SftConfig
+from humanalign.types import Prompt
 from humanalign.verbs.inputs import (
     Progress,
     begun,
@@ -113,22 +114,29 @@ def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mappin
     if isinstance(data, PromptSet):
         data = fitting(data, config, policy, config.max_new_tokens)
     check_inputs(config, judge)
-    monitor = monitor_of(config, policy)
+    monitor = monitor_of(config, policy, data)
     scorers = [*reward_runs(config.reward), *reward_runs(config.monitor.gold)]
     run = open_run("align", config, place, parents=[config.model, *scorers])
     align_policy(policy, data, judge, run=run, settings=config, monitor=monitor, progress=progress)
     return run.summary
 
 
-def monitor_of(config: AlignConfig, policy: Policy) -> Monitor | None:
-    """The monitor that the settings ask for; None for a method that has no use for one."""
+def monitor_of(
+    config: AlignConfig, policy: Policy, trained: Sequence[Prompt] = ()
+) -> Monitor | None:
+    """The monitor that the settings ask for; None for a method that has no use for one.
+
+    ConfigError: held-out prompts that are `trained` on, gold that is the reward, no way back.
+    """
     m = config.monitor
     if config.method not in ALGORITHMS or not m.on:
         return None
-    asked = config.model_copy(update={"prompts": m.prompts, "limit": m.limit})
+    check_monitor(config)
+    asked = config.model_copy(update={"prompts": m.prompts, "limit": m.limit, "split": m.split})
     held_out = (
         fitting(read_prompts(asked), asked, policy, config.max_new_tokens) if m.prompts else ()
     )
+    check_held_out(held_out, trained)
     gold = None if m.gold is None else resolve(m.gold)
     return Monitor(
         held_out,
@@ -141,6 +149,35 @@ def monitor_of(config: AlignConfig, policy: Policy) -> Monitor | None:
         show=m.show,
         kl_alarm=config.kl.alarm,
     )
+
+
+def check_monitor(config: AlignConfig) -> None:
+    """Raise ConfigError where gold cannot differ from the reward, or `back` has nowhere to go."""
+    m = config.monitor
+    if m.gold is not None and m.gold == config.reward:
+        raise ConfigError(
+            f"monitor.gold: {m.gold!r} is the reward itself, which cannot show that it is gamed; "
+            "give another scorer, or leave monitor.gold out"
+        )
+    goes_back = [name for name, what in m.rules.items() if what == "back"]
+    if (m.action == "back" or goes_back) and m.gold is None and not config.checkpoint.best:
+        where = "monitor.action" if m.action == "back" else f"monitor.rules.{goes_back[0]}"
+        raise ConfigError(
+            f"{where}: back goes to the step with the best gold; give monitor.gold with "
+            "monitor.prompts, or checkpoint.best=true for the best objective, or take stop"
+        )
+
+
+def check_held_out(held_out: Sequence[Prompt], trained: Sequence[Prompt]) -> None:
+    """Raise ConfigError where a prompt that is looked at is trained on as well."""
+    known = {prompt.id for prompt in trained}
+    both = [prompt.text for prompt in held_out if prompt.id in known]
+    if both:
+        raise ConfigError(
+            f"monitor.prompts: {len(both)} of {len(held_out)} are trained on too, such as "
+            f"{both[0][:60]!r}; give prompts that are held out, such as monitor.split=test beside "
+            "split=train"
+        )
 
 
 def _data(config: AlignConfig, kind: str) -> Sequence:

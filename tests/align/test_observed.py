@@ -54,17 +54,21 @@ def without_monitor(left: dict[str, object]) -> dict[str, object]:
     rows = [
         {k: v for k, v in row.items() if not k.startswith("monitor/")} for row in left["metrics"]
     ]
-    summary = {k: v for k, v in left["summary"].items() if k != "monitor"}
+    assert list(rows.pop(0)) == ["step"]  # the look at the reference, before any step
+    summary = {k: v for k, v in left["summary"].items() if k != "monitor"} | {"kept": None}
     own = {name: value for name, value in left.items() if not name.startswith("best/")}
     return {**own, "metrics": rows, "summary": summary}
 
 
-@pytest.mark.parametrize("folder", ["llama", "small_t5"], indirect=True)
+@pytest.mark.parametrize(
+    ("folder", "ema"), [("llama", 0.0), ("llama", 0.9), ("small_t5", 0.0)], indirect=["folder"]
+)
 def test_a_run_that_is_watched_learns_bit_for_bit_what_it_would_have_learned_alone(
-    folder, tmp_path
+    folder, ema, tmp_path
 ):
-    watched(folder, tmp_path / "alone", None)
-    watched(folder, tmp_path / "watched", curious())
+    config = SHORT.model_copy(update={"ema": ema})
+    watched(folder, tmp_path / "alone", None, config=config)
+    watched(folder, tmp_path / "watched", curious(), config=config)
     seen = outcome(tmp_path / "watched")
     assert differing(outcome(tmp_path / "alone"), without_monitor(seen)) == []
     assert all("monitor/gold" in row for row in seen["metrics"])
@@ -130,8 +134,34 @@ def test_a_run_that_is_told_to_stop_ends_there_with_the_weights_of_that_step(lla
     assert same(weights(llama, SHORT, Scripted("stop")), weights(llama, steps(3), None))
 
 
-def test_a_run_that_is_sent_back_ends_with_the_weights_of_the_chosen_step(llama):
-    assert same(weights(llama, SHORT, Scripted("back", 1)), weights(llama, steps(1), None))
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_run_that_is_sent_back_ends_with_the_weights_of_the_chosen_step(llama, ema):
+    three, one = (config.model_copy(update={"ema": ema}) for config in (SHORT, steps(1)))
+    assert same(weights(llama, three, Scripted("back", 1)), weights(llama, one, None))
+
+
+def test_the_summary_of_a_run_that_was_sent_back_says_nothing_of_weights_that_are_gone(
+    llama, tmp_path
+):
+    class Looked(Scripted):
+        def summary(self) -> dict:
+            return {"looks": [{"step": 0, "gold": 0.1}, {"step": 1, "gold": 0.2}]}
+
+    told = watched(llama, tmp_path / "r", Looked("back", 1))
+    assert (told["steps"], told["kept_step"]) == (3, 1)
+    assert (told["reward_after"], told["kl"]) == (None, None)
+    assert told["kept"] == {"step": 1, "gold": 0.2}
+
+
+def test_a_run_that_has_nowhere_to_go_back_to_stops_and_its_alert_says_so(llama, tmp_path):
+    class Rings(Scripted):
+        def see(self, shown: Shown) -> Advice:
+            row = {"step": shown.step, "rule": "r", "sentence": "s", "action": "back"}
+            return Advice(action="back", alerts=[row]) if shown.step == 3 else Advice()
+
+    told = watched(llama, tmp_path / "r", Rings("back"))
+    assert (told["stopped_by"], told["kept_step"], told["steps"]) == ("monitor", 3, 3)
+    assert '"action": "stop"' in (tmp_path / "r" / "alerts.jsonl").read_text()
 
 
 def test_a_checkpoint_holds_the_weights_that_are_wanted_and_no_others(llama, tmp_path):
@@ -228,6 +258,40 @@ def test_the_command_makes_the_monitor_that_the_settings_describe(llama, tmp_pat
     assert [p.text for p in monitor.prompts] == ["w1 w2", "w3 w4"]
     assert (monitor.every, monitor.action, monitor.rules[0].name) == (3, "back", "kl_runaway")
     assert monitor_of(settings(monitor={"on": False}), started(llama, config)) is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"monitor": {"action": "back"}}, r"monitor\.action: back .* give monitor\.gold"),
+        ({"monitor": {"rules": {"repetition": "back"}}}, r"monitor\.rules\.repetition: back"),
+        (
+            {"reward": "rule:length", "monitor": {"gold": "rule:length", "prompts": "held.txt"}},
+            "is the reward itself",
+        ),
+    ],
+)
+def test_a_monitor_that_could_not_do_its_work_is_a_mistake_of_one_sentence(llama, keys, said):
+    with pytest.raises(ConfigError, match=said):
+        monitor_of(settings(**keys), started(llama, SHORT))
+
+
+def test_prompts_that_are_trained_on_are_not_held_out(llama, tmp_path):
+    (tmp_path / "held.txt").write_text("w1 w2\nw3 w4\nw5 w6\n")
+    config = settings(monitor={"prompts": str(tmp_path / "held.txt")})
+    with pytest.raises(ConfigError, match="1 of 3 are trained on too, such as 'w3 w4'"):
+        monitor_of(config, started(llama, config), [Prompt("w9"), Prompt("w3 w4")])
+
+
+def test_the_file_of_the_monitor_is_not_cut_to_the_split_that_is_trained_on(llama, tmp_path):
+    rows = [{"prompt": f"w{i} w2", "split": "test" if i < 3 else "train"} for i in range(8)]
+    (tmp_path / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = {"prompts": str(tmp_path / "held.jsonl")}
+    for split, many in ((None, 8), ("test", 3)):
+        config = settings(split="train", monitor=asked | {"split": split})
+        monitor = monitor_of(config, started(llama, config))
+        assert monitor is not None
+        assert len(monitor.prompts) == many
 
 
 def test_gold_without_prompts_to_score_is_a_mistake_of_one_sentence(llama):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +119,21 @@ def test_every_sentence_is_whole_and_ends_with_what_to_do(name):
     assert "None" not in said
 
 
+def test_answers_that_shrink_for_the_reward_show_the_shortest():
+    before = {"length_correlation": -0.6, "words": 20.0}
+    now = {"length_correlation": around(-0.7, 0.02), "words": around(10.0, 0.02)}
+    found = RULE["length_pays"].decide(book_of(before, now))
+    assert found is not None
+    assert found.shows == "short"
+
+
+def test_numbers_of_steps_long_past_are_not_those_of_now():
+    book = book_of({}, {"clip_fraction": around(0.5, 0.02)})
+    for step in range(22, 25):
+        book.note(step, {"entropy": 1.0})
+    assert RULE["clip_fraction"].decide(book) is None
+
+
 def test_length_that_grows_without_pay_and_pay_without_growth_are_both_allowed():
     decide = RULE["length_pays"].decide
     before = {"length_correlation": 0.6, "words": 20.0}
@@ -190,17 +205,40 @@ def test_gold_that_falls_is_found_after_two_looks_and_not_after_one():
     assert "50 held-out prompts" in found.words
 
 
-@pytest.mark.parametrize("prompts", [4, 50])
-def test_gold_that_stands_still_seldom_seems_to_fall(prompts):
-    rung, nothing = 0, {"value": 0.0}
-    for seed in range(200):
-        golds = np.random.default_rng(seed).normal(0.5, 0.3, (12, prompts))
-        looks = [
-            Look(i, nothing, nothing, {"value": float(row.mean())}, tuple(row.tolist()))
-            for i, row in enumerate(golds)
-        ]
-        rung += any(fallen(looks[:n]) for n in range(3, len(looks) + 1))
-    assert rung / 200 <= 0.05
+def rings(golds: np.ndarray) -> bool:
+    """Whether a run with these golds, [looks, prompts], rings at any of its looks."""
+    nothing = {"value": 0.0}
+    looks = [
+        Look(i, nothing, nothing, {"value": float(row.mean())}, tuple(row.tolist()))
+        for i, row in enumerate(golds)
+    ]
+    return any(fallen(looks[:n]) for n in range(3, len(looks) + 1))
+
+
+def standing(looks: int, prompts: int, phi: float, seed: int) -> np.ndarray:
+    """Gold that stands still, [looks, prompts]; noise follows the look before by `phi`."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(looks, prompts))
+    for i in range(1, looks):
+        noise[i] = phi * noise[i - 1] + (1 - phi * phi) ** 0.5 * noise[i]
+    return rng.normal(size=prompts) + noise
+
+
+# Few repeats where there are many looks: of 60 runs at 2 % more than 5 ring once in 1,000 times.
+@pytest.mark.parametrize(("looks", "repeats"), [(12, 200), (50, 60), (100, 30)])
+@pytest.mark.parametrize("phi", [0.0, 0.5])
+def test_gold_that_stands_still_seldom_seems_to_fall_however_often_it_is_looked_at(
+    looks, repeats, phi
+):
+    rung = sum(rings(standing(looks, 50, phi, seed)) for seed in range(repeats))
+    assert rung / repeats <= 0.05
+
+
+def test_gold_that_falls_by_a_third_of_its_spread_is_noticed_late_in_a_long_run():
+    golds = standing(40, 200, 0.5, 0)
+    golds[35:] -= 0.5
+    assert not rings(golds[:35])
+    assert rings(golds)
 
 
 @dataclass
@@ -304,6 +342,8 @@ def test_the_gap_is_how_much_more_the_reward_rose_than_gold_in_standard_deviatio
         ({"action": "halt"}, "got 'halt'"),
         ({"gold": Marks([0.0])}, "give monitor.prompts"),
         ({"prompts": ["one"]}, "at least 2"),
+        ({"every": 0}, "monitor.every: expected a whole number from 1 on, got 0"),
+        ({"samples": 0}, "monitor.samples: expected"),
     ],
 )
 def test_a_mistake_in_its_settings_is_one_sentence(keys, said):
@@ -320,5 +360,53 @@ def test_gold_that_gives_too_few_numbers_is_named():
         Monitor(["p", "q"], Short()).see(shown(0, sentences(4, 0)))
 
 
+@dataclass
+class Says:
+    """Gold by a function of the step, which may raise."""
+
+    of: Callable[[int], object]
+
+    def score(self, prompts, completions):
+        del prompts
+        return self.of(int(completions[0].split()[0]))
+
+
+def test_a_gold_that_fails_at_a_later_look_is_an_alert_and_the_run_goes_on():
+    def timeout_at_1(step: int) -> list[float]:
+        if step == 1:
+            raise TimeoutError("the judge is away")
+        return [0.5, 0.6]
+
+    seen = watched(Monitor(["p", "q"], Says(timeout_at_1), every=1), 4)
+    [alert] = [row for each in seen for row in each.alerts]
+    assert (alert["rule"], alert["level"], alert["step"]) == ("gold_missing", "warning", 1)
+    assert "the judge is away" in alert["sentence"]
+    assert ["gold" in each.metrics for each in seen] == [True, False, True, True]
+
+
+def test_a_gold_that_fails_at_the_first_look_is_a_mistake_of_one_sentence():
+    for wrong, said in (
+        (lambda _: [0.1, float("nan")], r"monitor\.gold: gave nan for"),
+        (lambda _: 1 / 0, r"monitor\.gold: could not score the first look \(ZeroDivisionError"),
+    ):
+        with pytest.raises(DataError, match=said):
+            watched(Monitor(["p", "q"], Says(wrong), every=1), 1)
+
+
+def test_a_gold_may_be_an_array_of_numpy():
+    gold = Says(lambda step: np.full(2, -step, dtype=np.float32) + np.float32([0.0, 0.1]))
+    rows = [row for each in watched(Monitor(["p", "q"], gold, every=1), 30) for row in each.alerts]
+    assert json.loads(json.dumps(rows)) == rows
+    assert {row["rule"] for row in rows} == {"gold_falls"}
+
+
+def test_with_gold_a_symptom_only_warns_and_without_it_sends_back():
+    alone = Monitor(kl_alarm=5.0, action="back")
+    beside = Monitor(["p", "q"], Marks([0.5] * 9), kl_alarm=5.0, action="back")
+    told = [each.see(shown(3, sentences(8, 0), kl_k1=6.0)) for each in (alone, beside)]
+    assert [each.alerts[0]["level"] for each in told] == ["danger", "warning"]
+    assert [each.action for each in told] == ["back", "none"]
+
+
 def test_the_names_of_all_rules_are_different():
-    assert len(set(NAMES)) == len(NAMES) == len(RULES) + 3
+    assert len(set(NAMES)) == len(NAMES) == len(RULES) + 4

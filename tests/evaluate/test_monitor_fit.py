@@ -64,6 +64,13 @@ def test_gold_that_only_rises_has_no_peak():
     assert fit(KL, [0.2 + 0.1 * kl for kl in KL], "bon").peak_kl is None
 
 
+def test_gold_that_falls_from_the_first_look_has_no_sure_peak():
+    gold = rl(np.array(KL), 1.0, 0.1, 0.3) + np.random.default_rng(2).normal(0, 0.3, len(KL))
+    found = fit(KL, gold)
+    assert found.alpha.ci_low < 0 < found.alpha.value  # it rises at first, or it does not
+    assert found.peak_kl is None
+
+
 def test_a_divergence_measured_below_0_counts_as_0():
     gold = rl(np.array(KL), 0.3, 0.5, 0.21)
     assert fit([-0.02, *KL[1:]], gold) == fit(KL, gold)

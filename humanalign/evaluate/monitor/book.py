@@ -32,12 +32,14 @@ class Book:
     """Every number of the run by name, as far back as the rules look."""
 
     start: dict[str, list[float]] = field(default_factory=dict)
-    recent: dict[str, list[float]] = field(default_factory=dict)
+    recent: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    step: int = 0
 
     def note(self, step: int, metrics: Mapping[str, float]) -> None:
         """Write the numbers of a step down."""
+        self.step = step
         for name, value in metrics.items():
-            self.recent[name] = [*self.recent.get(name, []), value][-MEMORY:]
+            self.recent[name] = [*self.recent.get(name, []), (step, value)][-MEMORY:]
             if step < STARTS:
                 self.start.setdefault(name, []).append(value)
 
@@ -47,9 +49,15 @@ class Book:
         return fmean(known) if known else None
 
     def now(self, name: str, steps: int) -> Span | None:
-        """The last so many steps of a number; None until there are as many."""
-        values = self.recent.get(name, [])[-steps:]
+        """The last so many steps of a number; None where one of them does not have it."""
+        since = self.step - steps
+        values = [value for step, value in self.recent.get(name, []) if step > since]
         return span(values) if len(values) == steps else None
+
+    def last(self, name: str) -> float | None:
+        """The number in this very step."""
+        known = self.recent.get(name)
+        return known[-1][1] if known and known[-1][0] == self.step else None
 
 
 def span(values: Sequence[float]) -> Span:

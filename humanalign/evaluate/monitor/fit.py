@@ -19,7 +19,7 @@ from humanalign.errors import DataError
 
 Form = Literal["rl", "bon"]
 Array = NDArray[np.float64]
-DRAWS = 4_000
+DRAWS, SURE = 4_000, 0.975
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Fit:
-    """alpha, beta, r0 and where gold peaks, in nats of KL; no peak where beta is not above 0."""
+    """alpha, beta, r0 and where gold peaks, in nats of KL; None where there is no sure peak.
+
+    The looks of one run share prompts and random numbers, so that their errors are alike and the
+    intervals, which take them for independent, are somewhat too narrow.
+    """
 
     form: Form
     alpha: Estimate
@@ -89,12 +93,15 @@ def _columns(kl: Array, form: Form) -> Array:
 def _peak(found: Array, covariance: Array, form: Form, n: int) -> Estimate | None:
     """Where the derivative is 0: d = exp(alpha / beta - 1), or alpha / (2 beta).
 
-    The interval is that of draws from the normal distribution of the estimates.
+    The interval is that of draws from the normal distribution of the estimates; None where more
+    than one in 40 of them has no peak, for then the data may have none.
     """
     if found[2] <= 0 or found[1] <= 0:
         return None
     draws = np.random.default_rng(0).multivariate_normal(found, covariance, DRAWS)
     known = draws[(draws[:, 2] > 0) & (draws[:, 1] > 0)]
+    if len(known) < SURE * DRAWS:
+        return None
     peaks = _peak_kl(known[:, 1], known[:, 2], form)
     low, high = np.quantile(peaks, [0.025, 0.975])
     return Estimate(float(_peak_kl(found[1], found[2], form)), float(low), float(high), n)

@@ -1,15 +1,17 @@
 """Looks at held-out prompts: reward and gold side by side, and which step had the best gold.
 
 A look is noise too. The choice smooths gold over neighbouring looks, and gold counts as fallen
-only where two looks in a row lie below the chosen one, prompt by prompt, beyond chance.
+only where the last two looks together lie below the chosen one and its neighbours, prompt by
+prompt, beyond what the highest of so many looks would show by chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
+import numpy as np
 from scipy.stats import t as student
 
 from humanalign.evaluate.monitor.rules import Finding
@@ -17,8 +19,9 @@ from humanalign.intervals import mean_interval
 from humanalign.types import Answers
 
 Numbers = dict[str, float | int]
-# The chosen look is the highest of many, so one below it proves little: 1 in 200, and twice.
-CHANCE = 0.005
+# What a run may ring wrongly, however often it looks. Look n compares n - 2 places at most, each
+# at ERROR / n^2.5: over all looks and places that is ERROR times .93 (Bonferroni).
+ERROR, SPENT = 0.05, 2.5
 RESAMPLES = 2_000
 
 
@@ -61,6 +64,11 @@ def _mean(name: str, values: Sequence[float], rows: Sequence[int]) -> Numbers:
     return mean_interval(values, rows, metric=name, resamples=RESAMPLES).as_dict()
 
 
+def with_gold(looks: Sequence[Look]) -> list[Look]:
+    """Those at which gold answered: the others are only looked at."""
+    return [each for each in looks if each.gold]
+
+
 def smoothed(looks: Sequence[Look]) -> list[float]:
     """Gold at each look as a weighted mean with its neighbours: 1, 2, 1; at the ends 2, 1."""
     golds = [float(each.gold["value"]) for each in looks if each.gold]
@@ -72,10 +80,10 @@ def smoothed(looks: Sequence[Look]) -> list[float]:
 
 
 def choose(looks: Sequence[Look], *, settled: bool = False) -> int | None:
-    """The place of the look with the best smoothed gold, the first of equals; None without gold.
+    """The place of the look with the best smoothed gold among those with gold; None without any.
 
     `settled` leaves out the last one where there are others: the next look may lower it again, and
-    what it would then fall back to must still be there.
+    what it would then fall back to must still be there. Of equals the first.
     """
     values = smoothed(looks)
     if settled and len(values) > 1:
@@ -84,16 +92,22 @@ def choose(looks: Sequence[Look], *, settled: bool = False) -> int | None:
 
 
 def fallen(looks: Sequence[Look]) -> Finding | None:
-    """Whether gold fell from the chosen look to the last two, paired by prompt."""
+    """Whether gold fell from the chosen look to the last two, paired by prompt.
+
+    `looks` all have gold. On average 1 run in 20 at most rings where gold stands still, however
+    many looks there are: each look spends less of that than the one before.
+    """
     place = choose(looks)
     if place is None or place > len(looks) - 3:
         return None
     best, last = looks[place], looks[-1]
-    quantile = float(student.ppf(1 - CHANCE, len(best.golds) - 1))
-    for each in looks[-2:]:
-        change = [b - a for a, b in zip(best.golds, each.golds, strict=True)]
-        if fmean(change) + quantile * stdev(change) / len(change) ** 0.5 >= 0:
-            return None
+    around = [each.golds for each in looks[max(0, place - 1) : min(place + 2, len(looks) - 2)]]
+    weights = [2 if each is best.golds else 1 for each in around]
+    late = np.mean([each.golds for each in looks[-2:]], axis=0)
+    change = late - np.average(around, axis=0, weights=weights)  # [prompts]
+    quantile = float(student.ppf(1 - ERROR / len(looks) ** SPENT, len(change) - 1))
+    if change.mean() + quantile * change.std(ddof=1) / len(change) ** 0.5 >= 0:
+        return None
     before, after = (float((each.gold or {})["value"]) for each in (best, last))
     proxies = [float(each.proxy["value"]) for each in (best, last)]
     words = (
@@ -101,3 +115,12 @@ def fallen(looks: Sequence[Look]) -> Finding | None:
         f"held-out prompts while the reward went from {proxies[0]:.3g} to {proxies[1]:.3g}"
     )
     return Finding(after, before, before, words)
+
+
+def without_old_golds(looks: Sequence[Look]) -> list[Look]:
+    """The numbers of single prompts are needed of the best look, its neighbours and the last."""
+    scored = with_gold(looks)
+    place = choose(scored, settled=True)
+    near = [] if place is None else scored[max(0, place - 1) : place + 2]
+    wanted = {each.step for each in [*near, *scored[-3:]]}
+    return [each if each.step in wanted else Look(**each.as_row()) for each in looks]

@@ -10,24 +10,46 @@ many steps it has held-out prompts answered and scores them by the reward and by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
 from statistics import stdev
 
-from humanalign.errors import ConfigError, DataError, did_you_mean
+from humanalign.errors import ConfigError, DataError, HumanalignError, did_you_mean
 from humanalign.evaluate.monitor.book import Book
 from humanalign.evaluate.monitor.fit import fit
-from humanalign.evaluate.monitor.looks import Look, choose, fallen, look
+from humanalign.evaluate.monitor.looks import (
+    Look,
+    choose,
+    fallen,
+    look,
+    with_gold,
+    without_old_golds,
+)
 from humanalign.evaluate.monitor.phrases import Phrases, Spread
-from humanalign.evaluate.monitor.rules import GOLD, NAMES, PHRASES, RULES, Finding, Rule, kl_rule
+from humanalign.evaluate.monitor.rules import (
+    GOLD,
+    MISSING,
+    NAMES,
+    PHRASES,
+    RULES,
+    Finding,
+    Rule,
+    kl_rule,
+)
 from humanalign.evaluate.monitor.showing import Row, rows_of, samples_of
 from humanalign.evaluate.monitor.signs import READ, signs
 from humanalign.settings.monitor import What
-from humanalign.types import Action, Advice, Prompt, RewardModel, Shown
+from humanalign.types import Action, Advice, Answers, Prompt, RewardModel, Shown
 
 WHAT = ("off", "warn", "stop", "back")
 # Steps without a finding after which a rule that rang may ring again.
 QUIET = 25
 # Steps in a row that a phrase must lead in.
 PATIENCE = 3
+NOTE = (
+    "chosen as the best of all looks, on the same prompts, and therefore a little too high; "
+    "evaluate measures it afresh"
+)
 
 
 class Monitor:
@@ -36,7 +58,8 @@ class Monitor:
     `prompts` are held out and answered every `every` steps, `samples` times each; `gold` scores
     those answers by what is really wanted. `action` is what a rule of level danger does: "warn",
     "stop", or "back" (stop, with the weights of the best step); `rules` sets it rule by rule, "off"
-    among them. ConfigError: an unknown rule or action, gold without prompts, under 2 prompts.
+    among them. With gold the symptoms are of level warning: what they warn of, gold measures.
+    ConfigError: an unknown rule or action, gold without prompts, under 2 prompts, counts under 1.
     """
 
     def __init__(
@@ -57,12 +80,14 @@ class Monitor:
         self.action: What = action
         self.doing: dict[str, What] = dict(rules or {})
         self.rollouts, self.show = rollouts, show
-        self.rules = (kl_rule(kl_alarm), *RULES)
+        symptoms = (kl_rule(kl_alarm), *RULES)
+        self.rules = symptoms if gold is None else tuple(map(_milder, symptoms))
         _check(self)
         self.book, self.phrases = Book(), Phrases()
         self.looks: list[Look] = []
         self.leading: dict[str, int] = {}
         self.grown: list[Spread] = []
+        self.missing: str = ""
         self.last_true: dict[str, int] = {}
         self.rung: dict[str, int] = {}
 
@@ -78,7 +103,9 @@ class Monitor:
         alerts: list[Row] = []
         for rule, finding in self._findings(bool(held_out)):
             if self._rings(rule, shown.step):
-                of = (held_out, [True] * len(held_out)) if rule is GOLD else (rows, finished)
+                of = (rows, finished)
+                if rule in (GOLD, MISSING):
+                    of = (held_out, [True] * len(held_out))
                 alerts.append(self._alert(rule, finding, shown.step, of))
         return Advice(
             metrics=found,
@@ -92,13 +119,19 @@ class Monitor:
     @property
     def chosen(self) -> int | None:
         """The step with the best smoothed gold so far; None without gold."""
-        place = choose(self.looks)
-        return None if place is None else self.looks[place].step
+        best = self._best()
+        return None if best is None else best.step
+
+    def _best(self) -> Look | None:
+        scored = with_gold(self.looks)
+        place = choose(scored)
+        return None if place is None else scored[place]
 
     def _keep(self) -> list[int]:
         """The best look that is settled, and the last one, which the next may yet confirm."""
-        place = choose(self.looks, settled=True)
-        return [] if place is None else sorted({self.looks[i].step for i in (place, -1)})
+        scored = with_gold(self.looks)
+        place = choose(scored, settled=True)
+        return [] if place is None else sorted({scored[i].step for i in (place, -1)})
 
     def _read_phrases(self, step: int, texts: Sequence[str], found: dict[str, float]) -> None:
         if step < 2:  # these are answers of the reference
@@ -114,12 +147,7 @@ class Monitor:
         if not self.prompts or shown.step % self.every:
             return []
         answers = shown.ask(self.prompts, self.samples)
-        golds = None if self.gold is None else self.gold.score(answers.prompts, answers.completions)
-        if golds is not None and len(golds) != len(answers.completions):
-            raise DataError(
-                f"monitor.gold: gave {len(golds)} numbers for {len(answers.completions)} answers; "
-                "return one number per answer"
-            )
+        golds = self._golds(answers)
         if not self.looks:
             self.book.start["proxy_sd"] = [_spread(answers.rewards)]
             self.book.start["gold_sd"] = [_spread(golds or [])]
@@ -132,15 +160,37 @@ class Monitor:
             risen = (found["proxy"] - float(first.proxy["value"])) / self.book.start["proxy_sd"][0]
             gold_risen = (value - float(first.gold["value"])) / self.book.start["gold_sd"][0]
             found["gap"] = risen - gold_risen
-        self.looks = _without_old_golds(self.looks)
+        self.looks = without_old_golds(self.looks)
         return rows_of(answers.prompts, answers.completions, answers.rewards, golds)
+
+    def _golds(self, answers: Answers) -> list[float] | None:
+        """Gold of the answers; None without gold, or where it fails later than at the first look.
+
+        DataError at the first: then it is not set up as it should be.
+        """
+        self.missing = ""
+        if self.gold is None:
+            return None
+        try:
+            return _checked(self.gold.score(answers.prompts, answers.completions), answers)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}".strip(": ")
+            if not self.looks:
+                if isinstance(error, HumanalignError):
+                    raise
+                raise DataError(f"monitor.gold: could not score the first look ({said})") from error
+            # A judge that cannot be reached once is no reason to end a run of hours.
+            self.missing = said
+            return None
 
     def _findings(self, looked: bool) -> list[tuple[Rule, Finding]]:
         """Every rule that is not off and finds something now."""
         found = [(rule, rule.decide(self.book)) for rule in self.rules if self._does(rule) != "off"]
         found.append((PHRASES, self._phrase()))
-        if looked and self.gold is not None:
-            found.append((GOLD, fallen(self.looks)))
+        if looked and self.missing:
+            found.append((MISSING, Finding(0.0, 0.0, words=self.missing)))
+        elif looked and self.gold is not None:
+            found.append((GOLD, fallen(with_gold(self.looks))))
         return [(rule, f) for rule, f in found if f is not None and self._does(rule) != "off"]
 
     def _phrase(self) -> Finding | None:
@@ -155,7 +205,7 @@ class Monitor:
 
     def _rings(self, rule: Rule, step: int) -> bool:
         """True when the finding is new: it was not there in the last QUIET steps or looks."""
-        quiet = QUIET if rule is not GOLD else max(QUIET, 2 * self.every)
+        quiet = max(QUIET, 2 * self.every) if rule in (GOLD, MISSING) else QUIET
         before = self.last_true.get(rule.name)
         self.last_true[rule.name] = step
         if before is not None and step - before <= quiet:
@@ -180,7 +230,11 @@ class Monitor:
             "action": action,
             "chosen": self.chosen,
             "samples": samples_of(
-                rows, finished, rule.shows, phrase=finding.words, count=self.show
+                rows,
+                finished,
+                finding.shows or rule.shows,
+                phrase=finding.words,
+                count=self.show,
             ),
         }
 
@@ -206,7 +260,8 @@ class Monitor:
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` gave."""
-        self.book = Book(state["start"], state["recent"])
+        recent = {name: [(s, v) for s, v in seen] for name, seen in state["recent"].items()}
+        self.book = Book(state["start"], recent)
         self.phrases.learn(state["reference"])
         self.looks = [Look(**{**row, "golds": tuple(row["golds"])}) for row in state["looks"]]
         self.leading, self.last_true, self.rung = (
@@ -216,12 +271,13 @@ class Monitor:
 
     def summary(self) -> dict:
         """How often each rule rang, every look, the choice, the phrases that grew, the fit."""
-        place = choose(self.looks)
+        best = self._best()
         return {
             "alerts": sum(self.rung.values()),
             "rules": dict(self.rung),
             "chosen_step": self.chosen,
-            "gold": None if place is None else self.looks[place].gold,
+            "gold": None if best is None else best.gold,
+            "gold_note": None if best is None else NOTE,
             "grown": [each.as_dict() for each in self.grown],
             "looks": [each.as_row() for each in self.looks],
             "fit": _fitted(self.looks),
@@ -241,6 +297,12 @@ def _check(monitor: Monitor) -> None:
     for what in (monitor.action, *monitor.doing.values()):
         if what not in WHAT:
             raise ConfigError(f"monitor.action: expected {', '.join(WHAT)}, got {what!r}")
+    for name in ("every", "samples", "show"):
+        if getattr(monitor, name) < 1:
+            got = getattr(monitor, name)
+            raise ConfigError(f"monitor.{name}: expected a whole number from 1 on, got {got!r}")
+    if monitor.rollouts < 0:
+        raise ConfigError(f"monitor.rollouts: expected 0 (none) or more, got {monitor.rollouts!r}")
     if monitor.gold is not None and not monitor.prompts:
         raise ConfigError("monitor.gold: scores answers to held-out prompts; give monitor.prompts")
     if monitor.prompts and len({p.text for p in monitor.prompts}) < 2:
@@ -252,13 +314,23 @@ def _spread(values: Sequence[float]) -> float:
     return (stdev(values) if len(values) > 1 else 0.0) or 1.0
 
 
-def _without_old_golds(looks: list[Look]) -> list[Look]:
-    """The numbers of single prompts are needed of the best look and the last two only."""
-    place = choose(looks, settled=True)
-    return [
-        each if i == place or i >= len(looks) - 2 else Look(**each.as_row())
-        for i, each in enumerate(looks)
-    ]
+def _milder(rule: Rule) -> Rule:
+    """A symptom beside gold: the illness itself is measured, so this one only warns."""
+    return replace(rule, level="warning") if rule.level == "danger" else rule
+
+
+def _checked(golds: Sequence[float], answers: Answers) -> list[float]:
+    """As plain floats, whatever array a scorer returns. DataError: too few, or not finite."""
+    found = [float(gold) for gold in golds]
+    if len(found) != len(answers.completions):
+        raise DataError(
+            f"monitor.gold: gave {len(found)} numbers for {len(answers.completions)} answers; "
+            "return one number per answer"
+        )
+    for gold, text in zip(found, answers.completions, strict=True):
+        if not isfinite(gold):
+            raise DataError(f"monitor.gold: gave {gold} for {text[:60]!r}; return a finite number")
+    return found
 
 
 def _fitted(looks: Sequence[Look]) -> dict | None:

@@ -20,12 +20,16 @@ STEPS, LONG = 5, 20
 
 @dataclass(frozen=True)
 class Finding:
-    """A number that is out of hand: where it stands, and the limit that it has passed."""
+    """A number that is out of hand: where it stands, and the limit that it has passed.
+
+    `shows`: samples of another kind than the rule's own.
+    """
 
     value: float
     limit: float
     before: float | None = None
     words: str = ""
+    shows: Shows | None = None
 
 
 Decide = Callable[[Book], Finding | None]
@@ -107,7 +111,8 @@ def paid_by_length(limit: float, growth: float, steps: int = STEPS) -> Decide:
         if not longer and not shorter:
             return None
         said = f"{before:.0f} to {words.mean:.0f}"
-        return Finding(rho.mean, limit if longer else -limit, None, said)
+        shows: Shows = "long" if longer else "short"
+        return Finding(rho.mean, limit if longer else -limit, None, said, shows)
 
     return decide
 
@@ -116,8 +121,8 @@ def kl_rule(limit: float) -> Rule:
     """The alarm of `kl.alarm`, which waits for nothing: what it warns of goes fast."""
 
     def decide(book: Book) -> Finding | None:
-        last = book.recent.get("kl_k1", [0.0])[-1]
-        return Finding(last, limit) if last > limit else None
+        last = book.last("kl_k1")
+        return Finding(last, limit) if last is not None and last > limit else None
 
     return Rule(
         "kl_runaway",
@@ -227,4 +232,12 @@ GOLD = Rule(
     "answers of the present policy.",
     "gold",
 )
-NAMES = ("kl_runaway", *(rule.name for rule in RULES), PHRASES.name, GOLD.name)
+MISSING = Rule(
+    "gold_missing",
+    "monitor/gold",
+    "warning",
+    elsewhere,
+    "Gold could not be asked at this look ({words}), which is left out; mend monitor.gold.",
+    "gold",
+)
+NAMES = ("kl_runaway", *(r.name for r in (*RULES, PHRASES, GOLD, MISSING)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from humanalign.evaluate.monitor.symptoms import length_correlation
+from humanalign.evaluate.monitor.symptoms import length_correlation, pooled_distinct
 from humanalign.evaluate.quality import ngrams
 
 # Answers of a batch that are read: of larger batches these say enough, and a step stays fast.
@@ -25,10 +25,8 @@ def signs(
     share of an answer's word triples that it said before, the mean over answers. same: the share
     of answers that another prompt got word for word. words: the mean number of words.
     """
-    pairs = [ngrams(text, 2) for text in texts]
-    all_pairs = [gram for grams in pairs for gram in grams]
     found = {
-        "distinct2": len(set(all_pairs)) / len(all_pairs) if all_pairs else 0.0,
+        "distinct2": pooled_distinct(texts),
         "repeated": sum(map(repeated, texts)) / len(texts),
         "same": same_answers(prompts, texts),
         "words": sum(len(text.split()) for text in texts) / len(texts),
