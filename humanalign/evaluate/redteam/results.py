@@ -86,9 +86,8 @@ def refused(
 
 
 def share(metric: str, rows: Array, *, seed: int = 0) -> EvalResult:
-    """The mean of each request's share [N]: Wilson's interval where all are 0 or 1, else bootstrap.
-
-    The bootstrap of shares that are all the same would have no width.
+    """The mean of each request's share [N]: Wilson's interval where all are 0 or 1, else that of
+    `statistics.mean`.
     """
     if np.isin(rows, (0.0, 1.0)).all():
         return wilson(metric, int(rows.sum()), len(rows), higher_is_better=False)
@@ -103,21 +102,16 @@ def plain(paired: Paired) -> Told:
 def compare_shares(metric: str, before: Array, after: Array, *, seed: int = 0) -> Paired:
     """Shares [N] of the same requests before and after; lower is better.
 
-    Where every request changed by the same, the bootstrap has no width, and the interval is
-    Newcombe's (1998, method 10), which takes the two sides for independent: too wide, if anything.
-    So is that of a relative reduction without width, made of the sides' outer limits.
+    Where every request changed by the same, no resampling knows an interval, and it is Newcombe's,
+    which takes the two sides for independent: too wide, if anything.
     """
     paired = compare(metric, before, after, better="lower", seed=seed)
     first, second = share(metric, before, seed=seed), share(metric, after, seed=seed)
     change = paired.difference
-    if change.ci_low == change.ci_high:
+    if change.value and np.ptp(after - before) == 0:
         low, high = newcombe(first, second)
         change = replace(change, ci_low=low, ci_high=high)
-    less = paired.relative_reduction
-    if isinstance(less, EvalResult) and less.ci_low == less.ci_high:
-        low, high = 1 - second.ci_high / first.ci_low, 1 - second.ci_low / first.ci_high
-        less = replace(less, ci_low=low, ci_high=high)
-    return replace(paired, before=first, after=second, difference=change, relative_reduction=less)
+    return replace(paired, before=first, after=second, difference=change)
 
 
 def _looks(

@@ -126,6 +126,9 @@ def test_a_difference_that_is_the_same_everywhere_still_has_an_interval():
     assert change["value"] == -1.0
     assert (change["ci_low"], change["ci_high"]) == pytest.approx((-1.0, -1.0 + 2**0.5 * side))
     assert (less["ci_low"], less["ci_high"]) == pytest.approx((1 - side / (1 - side), 1.0))
+    few = told(2, [[YES]] * 2, [[NO]] * 2)["attack_success"]["difference"]
+    side = binomtest(0, 2).proportion_ci(method="wilson").high
+    assert few["ci_high"] == pytest.approx(-1.0 + 2**0.5 * side)
 
 
 def test_forms_and_answers_of_a_request_are_one_observation():
