@@ -168,14 +168,17 @@ class Run:
     def unless_mistaken(self) -> Iterator[None]:
         """Inside, a ConfigError or DataError before the first step takes the run back.
 
-        Some mistakes show only once the model is loaded; the corrected command must find a
-        directory that is free.
+        The corrected command must find a directory that is free; rows that were kept stay.
         """
         try:
             yield
         except (ConfigError, DataError):
             if not self.metrics():
                 (self.path / "run.json").unlink()
+                (self.path / "config.yaml").unlink(missing_ok=True)
+                for folder in (self.path / "data", self.path):
+                    if folder.is_dir() and not any(folder.iterdir()):
+                        folder.rmdir()
             raise
 
     def expect(self, steps: int) -> None:
@@ -218,10 +221,10 @@ class Run:
             self._follower.rewind(step)
 
     def last_step(self) -> int:
-        """The last step of metrics.jsonl, 0 before the first; a half line counts for nothing."""
+        """The last step of metrics.jsonl, -1 before any; a half line counts for nothing."""
         path = self.path / "metrics.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return max((step for line in lines if (step := _step_of(line)) < HALF), default=0)
+        return max((step for line in lines if (step := _step_of(line)) < HALF), default=-1)
 
     def metrics(self) -> list[dict]:
         """The logged rows so far, in order."""

@@ -92,7 +92,7 @@ class Trackers:
     def finish(self, summary: Mapping) -> None:
         """Send the final numbers as summary/..., each with its interval, and close."""
         numbers = {f"summary/{name}": value for name, value in numbers_of(summary)}
-        self._each(lambda _, tracker: tracker.log(numbers, step=self._step))
+        self._each(lambda _, tracker: tracker.log(numbers, step=max(0, self._step)))
         self._each(lambda _, tracker: tracker.finish())
 
     def _send(
@@ -140,7 +140,7 @@ class Trackers:
         place = self._run.path.resolve()
         new = not (place / "tensorboard").exists()
         # A killed process may have left its last rows in a buffer: a few are written again.
-        self._held["tensorboard"] = held = 0 if new else max(0, self._kept - BUFFERED)
+        self._held["tensorboard"] = held = -1 if new else max(0, self._kept - BUFFERED)
         tracker = TensorBoardTracker(
             "tensorboard",
             place,

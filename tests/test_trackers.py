@@ -112,6 +112,14 @@ def test_tensorboard_gets_every_row_under_its_name_and_step(tmp_path):
     assert shown(place, "summary/accuracy/ci_low") == [(3, 0.5)]
 
 
+@pytest.mark.parametrize("name", ["wandb", "trackio"])
+def test_the_row_of_the_reference_before_the_first_step_is_sent_too(name, fake, tmp_path):
+    run = opened(tmp_path, name)
+    run.rewind(-1)  # as align does before its first step
+    train(run, range(2))
+    assert [step for step, _ in fake.runs[0].rows] == [0, 1]
+
+
 def test_tensorboard_forgets_the_steps_that_a_resumed_run_does_again(tmp_path):
     train(opened(tmp_path, "tensorboard"), range(1, 6))
     again = opened(tmp_path, "tensorboard")

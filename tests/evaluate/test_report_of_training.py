@@ -24,8 +24,9 @@ def test_what_the_monitor_writes_of_phrases_is_what_the_page_says(tmp_path):
     monitor = Monitor()
     for step in range(4):
         texts = ["most awesome talk" if step > 1 or i % 2 else f"a{i} b{i}" for i in range(64)]
-        rest = [["q"] * 64, texts, [1.0] * 64, [True] * 64]
-        monitor.see(Shown(step, *rest, {"kl_k1": 0.1}, lambda *_: pytest.fail("no prompts")))
+        asked, ask = ["q"] * 64, lambda *_: pytest.fail("no prompts")
+        shown = Shown(step, asked, texts, [1.0] * 64, [True] * 64, {"kl_k1": 0.1}, ask)
+        monitor.see(shown)
     text = trained(tmp_path, "align", monitor=monitor.summary())
     assert "Share of answers that hold it" in text
     assert "most awesome talk 50.0 % 100.0 %" in text

@@ -134,6 +134,15 @@ METRICS: dict[str, tuple[str, str, str, str]] = {
         *("Length with reward", "rank correlation", ANSWERS),
         "Near 1 the reward counts words.",
     ),
+    "monitor/phrase": (
+        *("Most grown phrase", "share of answers", ANSWERS),
+        "How many answers hold the phrase that grew most; 0 where none did.",
+    ),
+    "monitor/same": (
+        *("Same answer twice", "share of answers", ANSWERS),
+        "Answers that another prompt got word for word.",
+    ),
+    "monitor/words": ("Answer length", "words", ANSWERS, "The mean over a batch's answers."),
     "monitor/unfinished": (
         *("Cut-off answers", "share of answers", ANSWERS),
         "Answers without an end of their own.",
