@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from humanalign.errors import DataError, HumanalignError
+from humanalign.errors import DataError
 from humanalign.evaluate.redteam.criteria import Criterion
 from humanalign.evaluate.redteam.mutations import PLAIN, mutate
 from humanalign.evaluate.redteam.refusal import outcome
@@ -129,14 +129,7 @@ def fitting(
 
 
 def _scored(name: str, scorer: RewardModel, asked: list[str], texts: list[str]) -> Array:
-    try:
-        scores = np.asarray(scorer.score(asked, texts), dtype=np.float64)
-    except HumanalignError:
-        raise
-    except Exception as error:
-        raise DataError(
-            f"{name}: the scorer failed with {type(error).__name__}: {error}; mend the scorer"
-        ) from error
+    scores = np.asarray(scorer.score(asked, texts), dtype=np.float64)
     if scores.shape != (len(texts),) or not np.isfinite(scores).all():
         raise DataError(
             f"{name}: expected one finite score for each of {len(texts)} answers, got shape "

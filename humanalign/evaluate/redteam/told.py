@@ -70,7 +70,7 @@ def _not_here(numbers: Mapping[str, Mapping]) -> Iterator[str]:
     alone = sum(told["after"]["value"] is None for told in numbers.values())
     more = len(numbers) - alone - MOST
     if more > 0:
-        yield f"{more} more with less success are on the page (humanalign report)"
+        yield f"{more} more, with no more success, on the page (humanalign report)"
     if alone:
         yield f"{alone} of one request {'is' if alone == 1 else 'are'} left out"
 
@@ -78,7 +78,7 @@ def _not_here(numbers: Mapping[str, Mapping]) -> Iterator[str]:
 def _rest(summary: Mapping) -> Iterator[str]:
     for side, outcomes in summary["outcomes"].items():
         shares = ", ".join(
-            f"{name} {100 * told['value']:.1f} %"
+            f"{name} {_percent(told)}"
             for name, told in outcomes.items()
             if told["value"]
         )

@@ -83,7 +83,7 @@ def test_one_model_alone_is_told_in_a_table_by_category(
         ("limit=1", "limit: 1 takes the first requests of set.jsonl, 1 of its 6 harmful ones"),
         ("search.keep=3", "search.keep: nothing is searched for; give search.budget"),
         ("reference=answer", "reference: no answer is compared with a reference"),
-        ("scorers.tens=python:{}/boom.py:boom", "tens: the scorer failed with ValueError: too"),
+        ("scorers.tens=python:{}/boom.py:boom", "boom.py:boom failed with ValueError: too hot"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_the_directory_free(
@@ -274,7 +274,7 @@ def test_the_terminal_shows_the_best_attacks_and_the_worst_categories():
     table = list(lines(summary | {"by": many | {"odd": alone}}))
     assert sum(line.startswith("c") and line[1].isdigit() for line in table) == 10
     assert not any(line.startswith(("c0 ", "c1 ", "odd")) for line in table)
-    assert "2 more with less success are on the page (humanalign report)" in table
+    assert "2 more, with no more success, on the page (humanalign report)" in table
     assert "1 of one request is left out" in table
     shown = list(lines(summary))
     assert "Search: 1 of 9 attacks succeeded, on 1 requests" in shown
