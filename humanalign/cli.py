@@ -11,16 +11,20 @@ import importlib
 import json
 import signal
 import sys
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from humanalign import __version__
 from humanalign.errors import ConfigError, HumanalignError, did_you_mean
 from humanalign.verbs.table import FEEDBACK, KEEP, LOOP, VERBS, Verb, settings_of
+
+# Embeddings, overrides and isolates of direction, and the separators that end a line.
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
 
 
 class VerbCommand(click.Command):
@@ -56,7 +60,7 @@ def run(argv: Sequence[str]) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; the same command goes on from the last checkpoint", 130)
+        return _fail("interrupted; the same command goes on from what is kept, if anything", 130)
 
 
 def _interrupt(*_: object) -> None:
@@ -64,8 +68,19 @@ def _interrupt(*_: object) -> None:
 
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"humanalign: {sentence}", file=sys.stderr)
+    _say(f"humanalign: {sentence}", file=sys.stderr)
     return code
+
+
+def _say(text: str, file: TextIO | None = None) -> None:
+    """Print for a terminal: what a file of a user's brought in must not steer it."""
+    print("".join("\ufffd" if _steers(c) else c for c in text), file=file)
+
+
+def _steers(c: str) -> bool:
+    """Control characters, marks that turn the direction of text, and halves of characters."""
+    kind = unicodedata.category(c)
+    return (kind == "Cc" and c not in "\n\t") or kind == "Cs" or c in TURNS
 
 
 class Verbs(click.Group):
@@ -120,7 +135,7 @@ def _command(name: str, words: Sequence[str], run: str | None, as_json: bool) ->
     if as_json:
         print(json.dumps(result, ensure_ascii=False, default=str))
     elif VERBS[name].told:
-        print("\n".join(_called(VERBS[name].told)(result)))
+        _say("\n".join(_called(VERBS[name].told)(result)))
     else:
         show(result)
 
@@ -207,20 +222,20 @@ def show(result: Mapping[str, Any], indent: str = "") -> None:
     """Print a result for people: one number per line, intervals in brackets."""
     for key, value in result.items():
         if isinstance(value, Mapping) and "value" in value:
-            print(f"{indent}{key}: {_measured(value)}")
+            _say(f"{indent}{key}: {_measured(value)}")
         elif key == "card" and isinstance(value, Mapping):
             _show_card(value, indent)
         elif isinstance(value, Mapping):
-            print(f"{indent}{key}:")
+            _say(f"{indent}{key}:")
             show(value, indent + "  ")
         elif isinstance(value, list) and value and isinstance(value[0], str):
-            print("\n".join([f"{indent}{key}:", *(f"{indent}  {line}" for line in value)]))
+            _say("\n".join([f"{indent}{key}:", *(f"{indent}  {line}" for line in value)]))
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            print(f"{indent}{key}:")
+            _say(f"{indent}{key}:")
             for row in value:
-                print(f"{indent}  " + "  ".join(f"{k}={_brief(v)}" for k, v in row.items()))
+                _say(f"{indent}  " + "  ".join(f"{k}={_brief(v)}" for k, v in row.items()))
         else:
-            print(f"{indent}{key}: {_number(value)}")
+            _say(f"{indent}{key}: {_number(value)}")
 
 
 def _measured(result: Mapping[str, Any]) -> str:
@@ -236,7 +251,7 @@ def _show_card(card: Mapping[str, Any], indent: str) -> None:
 
     told = told_card(card)
     for sentence in (*told.verdict, *(f"! {warning}" for warning in told.warnings)) if told else ():
-        print(f"{indent}{sentence}")
+        _say(f"{indent}{sentence}")
 
 
 def _brief(value: object) -> str:

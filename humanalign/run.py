@@ -166,10 +166,7 @@ class Run:
 
     @contextmanager
     def unless_mistaken(self) -> Iterator[None]:
-        """Inside, a ConfigError or DataError before the first step takes the run back.
-
-        The corrected command must find a directory that is free; rows that were kept stay.
-        """
+        """Inside, a mistake before the first step frees the directory; rows that are kept stay."""
         try:
             yield
         except (ConfigError, DataError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from humanalign.evaluate.measures import Side, better, is_probability, place
 from humanalign.evaluate.paired import Paired, adjust, compare
 from humanalign.evaluate.perplexity import METRIC as PERPLEXITY
 from humanalign.evaluate.power import smallest_difference
 from humanalign.evaluate.quality import Margin, NonInferiority, non_inferior
-from humanalign.evaluate.statistics import Array, Undefined
+from humanalign.evaluate.statistics import Array, Undefined, holm
 from humanalign.evaluate.toxicity import toxicity
 from humanalign.evaluate.winrate import Duels, score_duels
 from humanalign.evaluate.winrate import told as told_duels
@@ -79,7 +81,7 @@ def beside(
         "kl": dict(judged.kl),
         "win_rate": rates,
         "non_inferiority": [_row(found) for found in not_worse],
-        "power": _power(family),
+        "power": _power(family, before, after),
     }
 
 
@@ -114,14 +116,16 @@ def _toxic(name: str, before: Array, after: Array, seed: int) -> dict:
 def _win_rates(
     before: Side, after: Side, terms: Terms, others: Mapping[str, Duels]
 ) -> dict[str, dict]:
-    """The win rate by every scorer, and by whoever else has decided."""
+    """The win rate by every scorer, and by whoever else has decided, with Holm's p over them."""
     duels = {
         name: score_duels(
             before.scores[name], after.scores[name], higher_is_better=name not in terms.lower
         )
         for name in terms.scorers
     }
-    return {name: told_duels(each, seed=terms.seed) for name, each in {**duels, **others}.items()}
+    rates = {name: told_duels(each, seed=terms.seed) for name, each in {**duels, **others}.items()}
+    adjusted = holm({name: each["p"] for name, each in rates.items()})
+    return {name: each | {"p_holm": adjusted[name]} for name, each in rates.items()}
 
 
 def _not_worse(
@@ -152,19 +156,25 @@ def _row(found: NonInferiority) -> dict:
         "loss": found.margin.loss,
         "relative": found.margin.relative,
         "shown": found.shown,
+        "obstacle": found.obstacle,
         "difference": found.change,
     }
 
 
-def _power(family: Mapping[str, Paired]) -> dict:
+def _power(family: Mapping[str, Paired], before: Side, after: Side) -> dict:
     """The smallest difference of each measure that this many prompts would find, 4 in 5 times.
 
-    Not of those in which nothing varied: what they could show is not known.
+    Not of those in which nothing changed: what they could show is not known.
     """
+    still = {name for name, old in before.scores.items() if np.array_equal(old, after.scores[name])}
     smallest = {
         name: smallest_difference(paired.difference, looks=len(family))
         for name, paired in family.items()
-        if paired.difference.ci_low < paired.difference.ci_high
+        if name not in still and paired.difference.ci_low < paired.difference.ci_high
     }
     prompts = max(paired.difference.n for paired in family.values())
-    return {"prompts": prompts, "looks": len(family), "smallest": smallest}
+    return {
+        "prompts": prompts,
+        "looks": len(family),
+        "smallest": smallest,
+    }

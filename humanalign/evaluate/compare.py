@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from humanalign.errors import ConfigError, DataError, RunError, did_you_mean
@@ -10,6 +10,7 @@ from humanalign.evaluate.beside import Judged, Terms, beside, family_of
 from humanalign.evaluate.comparable import comparable
 from humanalign.evaluate.divergence import divergence
 from humanalign.evaluate.evaluation import Evaluation, Leaf
+from humanalign.evaluate.kept import kept_answers
 from humanalign.evaluate.measures import (
     NEITHER,
     SUPPORT,
@@ -24,18 +25,20 @@ from humanalign.evaluate.measures import (
 )
 from humanalign.evaluate.perplexity import METRIC as PERPLEXITY
 from humanalign.evaluate.perplexity import compare_perplexity
+from humanalign.evaluate.progress import Parts, Progress
 from humanalign.evaluate.quality import MARGINS, ROUGE, Margin
 from humanalign.evaluate.statistics import mean
 from humanalign.evaluate.toxicity import toxicity
 from humanalign.evaluate.winrate import Duels, Judge, judge_duels
 from humanalign.models import Policy
 from humanalign.run import Run
-from humanalign.sampling import Sampling, complete
+from humanalign.sampling import Sampling
 from humanalign.types import Prompt, RewardModel
 
-Progress = Callable[[int, int], None]
 # Names that no scorer may have: those of our own measures and of parts of the results.
 TAKEN = {*ROUGE, *NEITHER, *SUPPORT, PERPLEXITY, "quality", "kl", "scorers", "judge", "people"}
+# The suites' results stand beside those of the scorers.
+TAKEN |= {"hhh", "truthfulqa", "honesty"}
 
 
 def evaluate(
@@ -54,6 +57,7 @@ def evaluate(
     judge: Judge | None = None,
     people: Duels | None = None,
     run: Run | None = None,
+    keep: Run | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure `policy`, and what changed `against` the model before, on the same prompts.
@@ -63,28 +67,32 @@ def evaluate(
     name the loss of a measure that still counts as not worse, in place of `quality.MARGINS`.
     `judge` compares the two answers to each prompt; `people` holds duels that people decided.
     Prompts that occur twice count once, so that n is honest. With `run`, samples.jsonl and the
-    summary are written and the run is finished. DataError: under 2 prompts, scores that are not
-    finite. ConfigError: a name in `lower` or `margins` that is not measured.
+    summary are written and the run is finished; there, or in the run `keep`, each side's answers
+    are kept once complete, and taken from where they are. DataError: under 2 prompts, scores that
+    are not finite. ConfigError: a name in `lower` or `margins` that is not measured.
     """
     if run is not None and run.finished:
         raise RunError(f"{run.path} is finished; name another directory to evaluate again")
-    different = list({prompt.id: prompt for prompt in prompts}.values())
-    _check(different, scorers, samples, lower)
-    wanted = _margins(margins or {}, scorers, different, compared=against is not None)
+    different = unrepeated(prompts)
+    wanted = checked(different, scorers, lower=lower, margins=margins, compared=against is not None)
+    if samples < 1:
+        raise ConfigError(f"samples: expected 1 or more answers a prompt, got {samples}")
     terms = Terms(scorers, {TOXICITY, *lower}, wanted, support, seed)
     sampling = sampling or Sampling()
     sides = {}
     models = {"after": policy} | ({"before": against} if against else {})
-    for done, (name, model) in enumerate(models.items()):
-        part = _part(progress, done, len(models))
-        answers = complete(
+    parts = Parts(progress, len(models) + 2 * bool(against) + bool(against and judge))
+    for name, model in models.items():
+        answers = kept_answers(
+            run or keep,
+            name,
             model,
             [model.render(prompt) for prompt in different],
             sampling,
             seed=seed,
             samples=samples,
-            batch_size=batch,
-            progress=part,
+            batch=batch,
+            progress=parts.next(),
         )
         sides[name] = measure(different, answers, scorers, support=support)
     found = Evaluation(policy.name, None, len(different), {}, (), tuple(rows(different, sides)))
@@ -92,9 +100,21 @@ def evaluate(
         results = _alone(sides["after"], terms)
     else:
         after, before = sides["after"], sides["before"]
-        surprise = compare_perplexity(against, different, before.answers, after.answers, seed=seed)
-        kl = divergence(policy, against, different, after.answers, sampling=sampling, seed=seed)
-        duels = _judged(judge, different, before, after) | ({"people": people} if people else {})
+        surprise = compare_perplexity(
+            against, different, before.answers, after.answers, seed=seed, progress=parts.next()
+        )
+        kl = divergence(
+            policy,
+            against,
+            different,
+            after.answers,
+            sampling=sampling,
+            seed=seed,
+            progress=parts.next(),
+        )
+        duels = {"people": people} if people else {}
+        if judge is not None:
+            duels = {"judge": _judged(judge, different, before, after, parts.next()), **duels}
         family = family_of(before, after, surprise, terms)
         results = beside(family, before, after, terms, Judged(surprise, against.name, kl, duels))
         found = replace(found, against=against.name, comparisons=tuple(family.values()))
@@ -102,22 +122,36 @@ def evaluate(
     results["repeated_prompts_left_out"] = len(prompts) - len(different)
     results["samples"] = samples
     found = replace(found, results=results)
+    parts.end()
     if run is not None:
         run.samples(found.samples)
         run.finish(found.summary())
     return found
 
 
-def _check(
+def unrepeated(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Each prompt once, in the order of first appearance."""
+    return list({prompt.id: prompt for prompt in prompts}.values())
+
+
+def checked(
     prompts: Sequence[Prompt],
-    scorers: Mapping[str, RewardModel],
-    samples: int,
-    lower: Collection[str],
+    scorers: Mapping[str, object],
+    *,
+    lower: Collection[str] = (),
+    margins: Mapping[str, float] | None = None,
+    compared: bool,
+) -> dict[str, Margin]:
+    """The margins that hold; ConfigError and DataError for what `evaluate` would refuse."""
+    _check(prompts, scorers, lower)
+    return _margins(margins or {}, scorers, prompts, compared=compared)
+
+
+def _check(
+    prompts: Sequence[Prompt], scorers: Mapping[str, object], lower: Collection[str]
 ) -> None:
     if len(prompts) < 2:
         raise DataError(f"prompts: an interval needs at least 2 different ones, got {len(prompts)}")
-    if samples < 1:
-        raise ConfigError(f"samples: expected 1 or more answers a prompt, got {samples}")
     taken = TAKEN & scorers.keys()
     if taken:
         raise ConfigError(f"scorers: '{min(taken)}' is a built-in measure; give another name")
@@ -131,7 +165,7 @@ def _check(
 
 def _margins(
     given: Mapping[str, float],
-    scorers: Mapping[str, RewardModel],
+    scorers: Mapping[str, object],
     prompts: Sequence[Prompt],
     *,
     compared: bool,
@@ -154,23 +188,19 @@ def _margins(
     }
 
 
-def _part(progress: Progress | None, done: int, parts: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda step, total: progress(done * total + step, parts * total)
-
-
 def _judged(
-    judge: Judge | None, prompts: Sequence[Prompt], before: Side, after: Side
-) -> dict[str, Duels]:
-    """The k-th answers of both models to a prompt meet before the judge, if there is one."""
-    if judge is None:
-        return {}
+    judge: Judge,
+    prompts: Sequence[Prompt],
+    before: Side,
+    after: Side,
+    progress: Progress | None,
+) -> Duels:
+    """The k-th answers of both models to a prompt meet before the judge."""
     asked = [p for p, row in zip(prompts, after.answers, strict=True) for _ in row]
     first, second = (
         [answer.text for row in side.answers for answer in row] for side in (before, after)
     )
-    return {"judge": judge_duels(judge, asked, first, second)}
+    return judge_duels(judge, asked, first, second, progress=progress)
 
 
 def _alone(side: Side, terms: Terms) -> dict:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from humanalign.evaluate.progress import Parts, Progress
 from humanalign.evaluate.statistics import Undefined, bootstrap
 from humanalign.models import Policy
 from humanalign.sampling import Answer, Sampling, complete
@@ -23,6 +24,7 @@ def divergence(
     *,
     sampling: Sampling,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> dict[str, EvalResult | Undefined]:
     """`mean`: over the policy's own answers [N][K], sum over tokens of log policy - log against.
     `per_token`: the sum over all answers by the number of all their tokens.
@@ -38,14 +40,16 @@ def divergence(
     if policy.tokenizer.get_vocab() != against.tokenizer.get_vocab():
         return _undefined("the two models have different tokens", n)
     rendered = [policy.render(prompt) for prompt in prompts]
-    if sampling != Sampling(max_new_tokens=sampling.max_new_tokens):
-        whole = Sampling(max_new_tokens=sampling.max_new_tokens)
-        answers = complete(policy, rendered, whole, seed=seed)
+    whole = Sampling(max_new_tokens=sampling.max_new_tokens)
+    parts = Parts(progress, 1 + (sampling != whole))
+    if sampling != whole:
+        answers = complete(policy, rendered, whole, seed=seed, progress=parts.next())
     flat = [(text, answer) for text, row in zip(rendered, answers, strict=True) for answer in row]
-    ratios = [
-        _log_ratios(policy, against, flat[start : start + BATCH])
-        for start in range(0, len(flat), BATCH)
-    ]
+    ratios, reading = [], parts.next()
+    for start in range(0, len(flat), BATCH):
+        ratios.append(_log_ratios(policy, against, flat[start : start + BATCH]))
+        if reading:
+            reading(min(start + BATCH, len(flat)), len(flat))
     nats, tokens = np.concatenate(ratios).reshape(len(answers), -1, 2).sum(axis=1).T
     answered = np.full(n, float(len(answers[0])))
     return {

@@ -7,13 +7,13 @@ measures ask for the same file only. Reads run.json alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from humanalign.errors import DataError
 from humanalign.evaluate.report.results import whole, within
-from humanalign.run import find_runs
 
 PLAIN = ("length", "distinct1", "distinct2", "distinct3")
 # Where the measures of a suite stand in a summary, by the suite's name.
@@ -24,6 +24,9 @@ SUITES = {
     },
     "hhh": {"helpful, honest, harmless": ("hhh", "overall")},
 }
+# What a red team tells; its own terms say what counts as success.
+ATTACKS = {"attack success": "attack_success", "over-refusal": "over_refusal"}
+STAGES = ("evaluate", "redteam")
 Terms = tuple[str, ...]
 
 
@@ -53,11 +56,15 @@ class Trend:
 
 @dataclass(frozen=True)
 class History:
-    """`runs`, oldest first; `trends` name them by their place, from 0; `alone` are in none."""
+    """`runs`, oldest first; `trends` name them by their place, from 0; `alone` are in none.
+
+    `damaged` are the folders whose run.json is not that of a run.
+    """
 
     folder: Path
     runs: tuple[Evaluated, ...]
     trends: tuple[Trend, ...]
+    damaged: tuple[Path, ...] = ()
 
     @property
     def alone(self) -> list[Evaluated]:
@@ -81,6 +88,7 @@ class History:
                 for trend in self.trends
             ],
             "alone": [str(run.path) for run in self.alone],
+            "damaged": [str(path) for path in self.damaged],
         }
 
 
@@ -92,11 +100,12 @@ def trends(folder: Path) -> History:
     """
     if not folder.is_dir():
         raise DataError(f"history: there is no folder {folder}; name one that holds runs")
-    runs = _evaluations(folder)
+    runs, damaged = _evaluations(folder)
     if len(runs) < 2:
+        also = f" ({', '.join(map(str, damaged))}: no run.json of a run)" if damaged else ""
         raise DataError(
             f"history: {folder} holds {len(runs)} finished evaluations that say what they were "
-            "made of, and a trend needs 2; run `humanalign evaluate` first"
+            f"made of{also}, and a trend needs 2; run `humanalign evaluate` first"
         )
     points: dict[tuple[str, Terms], list[tuple[int, Mapping]]] = {}
     good: dict[tuple[str, Terms], str] = {}
@@ -109,7 +118,7 @@ def trends(folder: Path) -> History:
     ]
     if not found:
         raise DataError(f"history: {unlike(runs)}")
-    return History(folder, tuple(runs), tuple(found))
+    return History(folder, tuple(runs), tuple(found), tuple(damaged))
 
 
 def unlike(runs: Sequence[Evaluated]) -> str:
@@ -127,16 +136,32 @@ def unlike(runs: Sequence[Evaluated]) -> str:
     )
 
 
-def _evaluations(folder: Path) -> list[Evaluated]:
-    """Oldest first; of a run that was copied, the copies are left out."""
+def _evaluations(folder: Path) -> tuple[list[Evaluated], list[Path]]:
+    """Oldest first, and what was passed over; of a run that was copied, the copies are left out."""
     found: dict[tuple[str, str], Evaluated] = {}
-    for path, record in find_runs(folder):
-        if record["stage"] == "evaluate" and record["status"] == "finished":
+    damaged: list[Path] = []
+    for file in sorted(folder.rglob("run.json")):
+        record = _record(file)
+        if record is None:
+            damaged.append(file.parent)
+        elif record["stage"] in STAGES and record["status"] == "finished":
             summary, when = record["summary"], str(record.get("finished", record["started"]))
             model = str(summary.get("model") or summary.get("policy"))
-            found.setdefault((record["id"], when), Evaluated(path, model, when, summary))
+            run = Evaluated(file.parent, model, when, summary)
+            found.setdefault((str(record["id"]), when), run)
     runs = [run for run in found.values() if run.terms]
-    return sorted(runs, key=lambda run: (run.when, str(run.path)))
+    return sorted(runs, key=lambda run: (run.when, str(run.path))), damaged
+
+
+def _record(file: Path) -> Mapping | None:
+    """A run.json with all that is read of it, None for anything else."""
+    try:
+        record = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not (isinstance(record, Mapping) and isinstance(record.get("summary"), Mapping)):
+        return None
+    return record if {"stage", "status", "id", "started"} <= record.keys() else None
 
 
 def _measures(run: Evaluated) -> Iterator[tuple[str, Terms, Mapping]]:
@@ -144,7 +169,10 @@ def _measures(run: Evaluated) -> Iterator[tuple[str, Terms, Mapping]]:
     summary, terms = run.summary, run.terms
     base = tuple(str(terms.get(key)) for key in ("version", "prompts", "sampling"))
     scorers = within(terms, "scorers")
-    found: list[tuple[str, Terms | None, Mapping]] = []
+    found: list[tuple[str, Terms | None, Mapping]] = [
+        (name, ("redteam", str(terms.get("id"))), within(summary, key))
+        for name, key in ATTACKS.items()
+    ]
     for name, told in {
         "toxicity": within(summary, "toxicity"),
         **within(summary, "scorers"),

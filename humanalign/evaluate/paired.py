@@ -19,6 +19,7 @@ from humanalign.evaluate.statistics import (
 from humanalign.types import EvalResult
 
 Better = Literal["higher", "lower", "neither"]
+Verdict = Literal["improved", "worse", "changed", "no difference shown"]
 LEVEL = 0.05
 
 
@@ -42,17 +43,22 @@ class Paired:
     @property
     def shown(self) -> bool:
         """True where the interval of the difference leaves 0 out and the adjusted p agrees."""
-        apart = self.difference.ci_low > 0 or self.difference.ci_high < 0
-        return apart and self.p_holm < LEVEL
+        return self.verdict != "no difference shown"
 
     @property
-    def verdict(self) -> Literal["improved", "worse", "changed", "no difference shown"]:
-        """The word that the numbers carry; never "improved" where the interval covers 0."""
-        if not self.shown:
-            return "no difference shown"
-        if self.better == "neither":
-            return "changed"
-        return "improved" if (self.difference.value > 0) == (self.better == "higher") else "worse"
+    def verdict(self) -> Verdict:
+        """The word that the numbers carry."""
+        return verdict(self.difference, self.p_holm, self.better)
+
+
+def verdict(difference: EvalResult, p_holm: float, better: Better) -> Verdict:
+    """What may be said of a difference; never "improved" where the interval covers 0."""
+    apart = difference.ci_low > 0 or difference.ci_high < 0
+    if not (apart and p_holm < LEVEL):
+        return "no difference shown"
+    if better == "neither":
+        return "changed"
+    return "improved" if (difference.value > 0) == (better == "higher") else "worse"
 
 
 def compare(

@@ -15,6 +15,7 @@ import numpy as np
 from humanalign.errors import ConfigError, DataError
 from humanalign.evaluate.honesty.likelihood import answer_logprobs
 from humanalign.evaluate.paired import Paired
+from humanalign.evaluate.progress import Parts, Progress
 from humanalign.evaluate.statistics import Array, Clusters, Undefined, bootstrap, exchange_p
 from humanalign.models import Policy
 from humanalign.sampling import Answer
@@ -30,14 +31,16 @@ def compare_perplexity(
     after: Sequence[Sequence[Answer]],
     *,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Paired | Undefined:
     """Perplexity of both sides' answers [N][K] under one model, and their difference.
 
     p exchanges the two sides of whole prompts and looks at the difference of the cross-entropies.
     Undefined, with the reason, where that model cannot read them or there are no words.
     """
+    parts = Parts(progress, 2)
     try:
-        first, second = (surprise(under, prompts, side) for side in (before, after))
+        first, second = (surprise(under, prompts, side, parts.next()) for side in (before, after))
     except (ConfigError, DataError) as error:
         return Undefined(METRIC, str(error), len(prompts))
     if not (first.counts.any() and second.counts.any()):
@@ -46,12 +49,15 @@ def compare_perplexity(
 
 
 def surprise(
-    under: Policy, prompts: Sequence[Prompt], answers: Sequence[Sequence[Answer]]
+    under: Policy,
+    prompts: Sequence[Prompt],
+    answers: Sequence[Sequence[Answer]],
+    progress: Progress | None = None,
 ) -> Clusters:
     """Per prompt the nats of all its answers under the model, and how many tokens they have."""
     rendered = [under.render(p) for p, row in zip(prompts, answers, strict=True) for _ in row]
     texts = [answer.text for row in answers for answer in row]
-    sums, counts = answer_logprobs(under, rendered, texts)
+    sums, counts = answer_logprobs(under, rendered, texts, progress=progress)
     shape = (len(prompts), -1)
     return Clusters(-sums.reshape(shape).sum(1), counts.reshape(shape).sum(1).astype(np.float64))
 

@@ -14,7 +14,9 @@ NAMES |= {"distinct1": "distinct words", "distinct2": "distinct pairs"}
 NAMES |= {"distinct3": "distinct triples", "kl": "KL, nats an answer"}
 PLAIN = ("length", "distinct1", "distinct2", "distinct3", "perplexity")
 # Many rows that the page shows and a terminal need not.
-NOT_HERE = ("by_category", "by_mutation", "bins")
+NOT_HERE = ("by", "by_category", "by_mutation", "bins")
+# Of fewer prompts the intervals are said to be rough; and the longest name in a table.
+ROUGH, LONGEST = 100, 40
 # Runs side by side in a terminal; the page has all of them.
 RUNS = 4
 Cells = Sequence[str]
@@ -26,11 +28,16 @@ def lines(summary: Mapping) -> Iterator[str]:
         yield from _history(summary)
         return
     yield from _head(summary)
-    told = list(_measures(summary))
-    if any(whole(each.get("difference")) for _, each in told):
-        yield from _compared(told, within(summary, "power"))
-    else:
-        yield from _alone(told)
+    told, power = list(headlines(summary)), within(summary, "power")
+    compared = any(whole(each.get("difference")) for _, each in told)
+    yield from _compared(told, power) if compared else _alone(told)
+    yield from _adjusted(power)
+    if 1 < summary.get("prompts", 0) < ROUGH:
+        yield f"Under {ROUGH} prompts the intervals are rough, and rather too short than too long."
+    by = list(_inside(within(summary, "hhh", "by"), "hhh"))
+    if by:
+        yield "\nExploratory: categories, their p adjusted among themselves only"
+        yield from _compared(by, {}) if compared else _alone(by)
     yield from _details(told)
     yield from _win_rates(within(summary, "win_rate"))
     yield from _margins(list(rows_of(summary.get("non_inferiority"))))
@@ -52,8 +59,8 @@ def _head(summary: Mapping) -> Iterator[str]:
     yield found + (f"; {left_out} repeated prompts left out" if left_out else "")
 
 
-def _measures(summary: Mapping) -> Iterator[tuple[str, Mapping]]:
-    """(name, what is told) of every measure, in the order of importance."""
+def headlines(summary: Mapping) -> Iterator[tuple[str, Mapping]]:
+    """(name, what is told) of every measure, in the order of importance; no suite's categories."""
     yield "toxicity", within(summary, "toxicity")
     yield from ((str(name), told) for name, told in within(summary, "scorers").items())
     honesty = within(summary, "honesty")
@@ -69,7 +76,7 @@ def _inside(tree: Mapping, path: str) -> Iterator[tuple[str, Mapping]]:
     """The measures of a suite at any depth, named by their path."""
     for name, told in tree.items():
         if name not in NOT_HERE and isinstance(told, Mapping):
-            here = f"{path} {name}".strip() if name not in ("overall", "by") else path
+            here = f"{path} {name}".strip() if name != "overall" else path
             if "after" in told:
                 yield here, told
             else:
@@ -99,11 +106,16 @@ def _compared(told: Sequence[tuple[str, Mapping]], power: Mapping) -> Iterator[s
         )
     yield ""
     yield from _columns(rows, right=(1, 2, 6))
-    looks = power.get("looks")
-    if looks:
+
+
+def _adjusted(power: Mapping) -> Iterator[str]:
+    """What p in the table above is adjusted for."""
+    if power.get("looks"):
+        yield f"p is adjusted for all {power['looks']} measures of this table (Holm)."
+    if within(power, "smallest"):
         yield (
-            f"p is adjusted for {looks} measures (Holm). can show: the smallest true difference "
-            f"that {number(power.get('prompts'))} prompts find 4 times in 5."
+            "can show: the smallest true difference that "
+            f"{number(power.get('prompts'))} prompts find 4 times in 5."
         )
 
 
@@ -132,8 +144,8 @@ def _details(told: Sequence[tuple[str, Mapping]]) -> Iterator[str]:
         if whole(reduction) and "over_half" in each:
             said.append(f"reduced by {_percent(reduction)}")
         if known(half.get("before")) and known(half.get("after")):
-            before, after = (100 * half[side]["value"] for side in ("before", "after"))
-            said.append(f"over one half in {before:.1f} % of answers before, {after:.1f} % after")
+            before, after = (_percent(half[side]) for side in ("before", "after"))
+            said.append(f"over one half in {before} of answers before, {after} after")
         elif whole(half):
             said.append(f"over one half in {_percent(half)} of answers")
         if said:
@@ -147,14 +159,18 @@ def _win_rates(found: Mapping) -> Iterator[str]:
             continue
         who = f"by {name}" if each.get("by") == "scorer" else f"by {each.get('by')}"
         met = f"{each['wins']} won, {each['ties']} tied, {each['losses']} lost"
-        test = f"p {_p(each.get('p'))} ({each.get('test')})"
-        flips = each.get("flips")
-        more = [f"order decided {_percent(flips)} of pairs"] if whole(flips) else []
+        test = f"p {_p(each.get('p_holm', each.get('p')))} ({each.get('test')})"
+        flips, asked = each.get("flips"), each.get("asked")
+        more = [f"{asked} pairs asked, the rest has the same words"] if asked is not None else []
+        if whole(flips):
+            more.append(f"order decided {_percent(flips)} of them, n {number(flips.get('n'))}")
         if is_number(each.get("p")) and each["p"] >= 0.05 and each.get("needed"):
             more.append(f"a share like this takes {number(each['needed'])} untied comparisons")
-        rows.append((f"  {who}", _percent(each["win_rate"]), met, test, "; ".join(more)))
+        rate = f"{_percent(each['win_rate'])}, n {number(each['win_rate'].get('n'))}"
+        rows.append((f"  {who}", rate, met, test, "; ".join(more)))
     if rows:
-        yield "\nWin rate of the model after, a tie counting half"
+        together = f"; p adjusted for these {len(rows)} (Holm)" if len(rows) > 1 else ""
+        yield f"\nWin rate of the model after, a tie counting half{together}"
         yield from _columns(rows)
 
 
@@ -167,6 +183,7 @@ def _margins(found: Sequence[Mapping]) -> Iterator[str]:
         change = {key: unit * each["difference"][key] for key in ("value", "ci_low", "ci_high")}
         seen = _interval({**change, "n": each["difference"].get("n")}, signed=True)
         verdict = "not worse: shown" if each.get("shown") else "not worse: NOT shown"
+        verdict += f", {each['obstacle']}" if each.get("obstacle") else ""
         rows.append(
             (
                 f"  {called(str(each.get('metric')))}",
@@ -207,6 +224,8 @@ def _history(summary: Mapping) -> Iterator[str]:
         yield f"{len(runs) - len(shown)} earlier runs are on the page."
     if summary.get("alone"):
         yield f"Comparable with no other: {', '.join(summary['alone'])}"
+    if summary.get("damaged"):
+        yield f"Passed over, as run.json is damaged or no run: {', '.join(summary['damaged'])}"
     yield f"\nPage: {summary.get('page')}"
 
 
@@ -221,12 +240,16 @@ def _columns(rows: Sequence[Cells], right: Sequence[int] = ()) -> Iterator[str]:
 
 
 def called(name: str) -> str:
-    """A measure as a reader calls it."""
-    return NAMES.get(name, name)
+    """A measure as a reader calls it, cut where a file gave it a long name."""
+    name = NAMES.get(name, name)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def _interval(result: object, *, signed: bool = False) -> str:
-    """ "0.308 [0.236, 0.386]", all three to the digit that the width of the interval calls for."""
+    """ "0.308 [0.236, 0.386]", all three to the digit that the width of the interval calls for.
+
+    An interval without width is none: then nothing varied.
+    """
     if not whole(result):
         return "undefined"
     width = result["ci_high"] - result["ci_low"] or abs(result["value"]) or 1.0
@@ -234,6 +257,8 @@ def _interval(result: object, *, signed: bool = False) -> str:
     form = f"{'+' if signed else ''},.{digits}f"
     said = [f"{result[key]:{form}}" for key in ("value", "ci_low", "ci_high")]
     said = [text.lstrip("+-") if not text.strip("+-0.,") else text for text in said]
+    if result["ci_low"] == result["ci_high"]:
+        return f"{said[0]} (did not vary)".replace("-", "−")
     return f"{said[0]} [{said[1]}, {said[2]}]".replace("-", "−")
 
 

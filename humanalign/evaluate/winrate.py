@@ -97,7 +97,9 @@ def judge_duels(
     flipped: list[tuple[str, bool]] = []
     for start in range(0, len(asked), AT_ONCE):
         part = asked[start : start + AT_ONCE]
-        seen = judge(*([texts[i] for i in part] for texts in (prompts, before, after)))
+        seen = judge(
+            [prompts[i] for i in part], [before[i] for i in part], [after[i] for i in part]
+        )
         for i, chances in zip(part, seen, strict=True):
             first, second = (_decided(chance) for chance in chances)
             flipped.append((prompts[i].id, {first, second} == {0.0, 1.0}))

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from humanalign.errors import ConfigError, DataError, did_you_mean
+from humanalign.errors import ConfigError, DataError, HumanalignError, did_you_mean
 from humanalign.reward.scoring import check_rows, check_scores
 from humanalign.types import content_id
 
@@ -30,7 +30,15 @@ class FunctionReward:
     def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
         """One number per row; DataError names the function when its answer is unusable."""
         check_rows(prompts, completions)
-        scores = self.function(list(prompts), list(completions))
+        try:
+            scores = self.function(list(prompts), list(completions))
+        except HumanalignError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"reward: {self.name} failed with {type(error).__name__}: {error}; "
+                "mend the function"
+            ) from error
         return check_scores(_plain(scores), len(completions), self.name)
 
     def identity(self) -> str:

@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from humanalign.errors import ConfigError, DataError, RunError
+from humanalign.evaluate import kept
 from humanalign.evaluate.compare import evaluate
 from humanalign.models import Policy
 from humanalign.run import Run
@@ -192,7 +193,10 @@ def test_what_the_summary_holds_for_those_who_read_it():
     assert [row["metric"] for row in told["non_inferiority"]] == [
         *("rouge1", "rouge2", "rougeL", "distinct2", "length", "perplexity")
     ]
-    assert told["power"]["looks"] == len(found.comparisons) == len(told["power"]["smallest"])
+    assert told["power"]["looks"] == len(found.comparisons)
+    names = {c.metric for c in found.comparisons} - {"perplexity"}
+    still = {n for n in names if all(r[f"{n}_before"] == r[f"{n}_after"] for r in found.samples)}
+    assert set(told["power"]["smallest"]) == {c.metric for c in found.comparisons} - still
     again = evaluate(second, **asked | {"seed": 4}).summary()
     assert again["comparable"] == told["comparable"]
 
@@ -227,6 +231,19 @@ def test_a_policy_alone_has_one_column_and_no_verdict():
     assert set(found.table()[0]) == {"metric", "value"}
     assert "before" not in json.dumps(found.summary())
     assert found.samples[0].keys() >= {"prompt", "after", "toxicity_after"}
+
+
+def test_answers_that_were_complete_are_not_asked_for_again(tmp_path, monkeypatch):
+    run = Run.open(tmp_path / "evaluate", stage="evaluate", config={"seed": 0})
+    first, second = policy("llama", 1), policy("llama", 2)
+    asked = {"prompts": PROMPTS, "scorers": {}, "sampling": SHORT, "keep": run}
+    whole = evaluate(first, against=second, **asked)
+    monkeypatch.setattr(kept, "complete", None)  # whoever samples now fails
+    assert evaluate(first, against=second, **asked).summary() == whole.summary()
+    with torch.no_grad():
+        next(first.model.parameters())[0, 0] += 1.0
+    with pytest.raises(TypeError, match="not callable"):  # other weights, other answers
+        evaluate(first, against=second, **asked)
 
 
 def test_prompts_said_twice_count_once():
@@ -265,7 +282,9 @@ def test_progress_runs_once_from_nothing_to_all_over_both_models():
         sampling=SHORT,
         progress=lambda done, total: seen.append((done, total)),
     )
-    assert seen[-1] == (2 * len(PROMPTS), 2 * len(PROMPTS))
+    assert seen[-1][0] == seen[-1][1] > 0
+    # Perplexity and KL, after the answers of both, are on the bar too.
+    assert {done * 4 // total for done, total in seen} == {1, 2, 3, 4}
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
