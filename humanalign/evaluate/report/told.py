@@ -123,7 +123,7 @@ def monitored(s: Mapping, alerts: Sequence[Alert]) -> tuple[str, ...]:
         kept = f" The best of the steps that were looked at is {number(s['chosen_step'])}"
         gold = s.get("gold")
         kept += f", with a gold score of {with_interval(gold)}." if gold else "."
-        kept += f" {s.get('gold_note') or ''}".rstrip()
+        kept += _sentence(s.get("gold_note"))
     looked = any(whole(row.get("gold")) for row in rows_of(s.get("looks")))
     watched = (
         "Rules watch the answers, and a scorer that is held out, while it trains."
@@ -135,6 +135,12 @@ def monitored(s: Mapping, alerts: Sequence[Alert]) -> tuple[str, ...]:
         "A reward is a proxy for what people want, and training finds where the two part. "
         f"{watched} {rung}.{kept}",
     )
+
+
+def _sentence(note: object) -> str:
+    """A note as a sentence of its own, nothing where there is none."""
+    said = str(note or "").strip()
+    return f" {said[0].upper()}{said[1:].rstrip('.')}." if said else ""
 
 
 def _redteam(s: Mapping) -> tuple[str, ...]:
