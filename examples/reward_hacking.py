@@ -5,7 +5,8 @@
 The bundled model first learns to say what it thinks of things. Then it is aligned with a reward
 that pays for superlatives, three times from the same weights: with the KL penalty off, with it
 on, and with it off while a monitor watches and goes back to the best step. The monitor holds the
-reward against a gold score of its own, on answers about things that nobody is trained on.
+reward against a gold score of its own, on answers about things that nobody is trained on. One seed
+and 16 things: the intervals say what that shows, which is the collapse, and not which cure is best.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import humanalign as ha
 from humanalign.align.sft import sft
+from humanalign.intervals import mean_interval
 from humanalign.sampling import complete
 
 
@@ -95,14 +97,14 @@ def taught(model: str, folder: Path, epochs: int) -> Path:
 def align(start: Path, run: Path, *, kl: float, steps: int, goes_back: bool = False) -> dict:
     """Align from those weights; what came out, measured on the held-out things."""
     policy = ha.Policy.load(str(start), lora=ha.Lora(rank=16))
-    rules = {"phrase_growth": "back", "kl_runaway": "warn"} if goes_back else {}
     monitor = ha.Monitor(
         [ask(thing) for thing in HELD_OUT],
         Reader(),
         every=3,
         samples=6,
         action="back" if goes_back else "warn",
-        rules=rules,
+        # With gold a symptom only warns; of this one, sure as it is, nobody need wait for gold.
+        rules={"phrase_growth": "back"} if goes_back else {},
     )
     settings = {"steps": steps, "lr": 1e-3, "epochs": 2, "kl": {"coef": kl}, "max_new_tokens": 32}
     prompts = [ha.Prompt(ask(thing)) for thing in TRAINED]
@@ -111,14 +113,17 @@ def align(start: Path, run: Path, *, kl: float, steps: int, goes_back: bool = Fa
 
 
 def measured(policy: ha.Policy) -> dict:
-    """Reward and gold of the policy as it is now, and what it says."""
+    """Reward and gold of the policy as it is now with its interval, and what it says."""
     asked = [ask(thing) for thing in HELD_OUT]
     said = complete(policy, [policy.render(ha.Prompt(p)) for p in asked], SAMPLING, samples=6)
     prompts = [p for p in asked for _ in range(6)]
     texts = [answer.text for group in said for answer in group]
+    gold = mean_interval(Reader().score(prompts, texts), prompts, metric="gold")
     return {
         "reward": sum(Superlatives().score(prompts, texts)) / len(texts),
-        "gold": sum(Reader().score(prompts, texts)) / len(texts),
+        "gold": gold.value,
+        "interval": (gold.ci_low, gold.ci_high),
+        "n": gold.n,
         "samples": [group[0].text for group in said[:4]],
     }
 
@@ -128,11 +133,9 @@ def left_by(run: Path) -> dict:
     summary = json.loads((run / "run.json").read_text(encoding="utf-8"))["summary"]
     file = run / "alerts.jsonl"
     rows = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    monitor = summary["monitor"]
-    back = summary["stopped_by"] == "monitor"
     return {
         "steps": summary["steps"],
-        "step kept": monitor["chosen_step"] if back else summary["steps"],
+        "step kept": summary["kept_step"],
         "alerts": [json.loads(row) for row in rows],
     }
 
@@ -163,10 +166,14 @@ def main(
 
 def side_by_side(found: dict[str, dict]) -> list[str]:
     """The numbers as a table, then what each of them says, then who rang when."""
-    lines = [f"{'':18}{'reward':>8}{'gold':>8}{'steps':>8}{'kept':>8}"]
+    things = found["before"]["n"]
+    said = f"gold, 95 % (n = {things})"
+    lines = [f"{'':18}{'reward':>8}{said:>22}{'steps':>8}{'kept':>8}"]
     for name, r in found.items():
         steps = (f"{r[k]:>8}" if k in r else f"{'-':>8}" for k in ("steps", "step kept"))
-        lines.append(f"{name:18}{r['reward']:8.2f}{r['gold']:8.2f}{''.join(steps)}")
+        low, high = r["interval"]
+        gold = f"{r['gold']:.2f} [{low:.2f}, {high:.2f}]"
+        lines.append(f"{name:18}{r['reward']:8.2f}{gold:>22}{''.join(steps)}")
     for name, r in found.items():
         lines += ["", f"{name}:", *(f"   {text[:92]}" for text in r["samples"])]
         for alert in r.get("alerts", []):

@@ -365,7 +365,11 @@ class Policy:
         """Write the adapter (LoRA) or the whole model, and the tokenizer; `load` reads it back."""
         path.mkdir(parents=True, exist_ok=True)
         if self.has_adapter:
-            self.adapter.peft_config["default"].base_model_name_or_path = _portable(self.name)
+            about = self.adapter.peft_config["default"]
+            about.base_model_name_or_path = _portable(self.name)
+            named = getattr(about, "target_modules", None)
+            if isinstance(named, set):  # which every process writes in another order
+                vars(about)["target_modules"] = sorted(named)
             self.adapter.save_pretrained(
                 str(path), selected_adapters=["default"], save_embedding_layers=False
             )

@@ -217,6 +217,13 @@ def test_what_gold_chose_is_in_best_though_nobody_asked_to_go_back(llama, tmp_pa
     assert same(chosen, load_file(tmp_path / "two" / "policy" / "adapter_model.safetensors"))
 
 
+def test_two_policies_of_the_same_run_are_described_by_the_same_bytes(llama, tmp_path):
+    started(llama, SHORT).save(tmp_path)
+    named = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
+    assert named == sorted(named)
+    assert len(named) > 3
+
+
 def test_an_observer_sees_the_batch_of_the_reference_and_then_every_step_once(llama):
     observer = Scripted("none")
     weights(llama, SHORT, observer)
