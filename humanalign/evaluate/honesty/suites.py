@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from humanalign.evaluate.honesty.hhh import item_rows, items_of, preferences, ri
 from humanalign.evaluate.honesty.items import Item
 from humanalign.evaluate.honesty.truthful import answered, question_rows, tell_honesty
 from humanalign.evaluate.honesty.truthfulqa import Question, read_questions
+from humanalign.evaluate.progress import Parts, Progress
 from humanalign.models import Policy
 from humanalign.types import content_id
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -72,17 +70,14 @@ def run_suites(
     policy: Policy,
     against: Policy | None = None,
     *,
-    asked: SuiteItems | None = None,
-    truthfulqa: str | None = None,
-    hhh: str | None = None,
+    asked: SuiteItems,
     seed: int = 0,
     max_new_tokens: int = 64,
     progress: Progress | None = None,
 ) -> Suites:
     """Measure `policy`, and what changed `against` the model before, on what the suites ask."""
-    asked = asked or read_suites(truthfulqa=truthfulqa, hhh=hhh)
     models = [policy] if against is None else [policy, against]
-    parts = _Parts(progress, len(models) * (2 * bool(asked.questions) + bool(asked.items)))
+    parts = Parts(progress, len(models) * (2 * bool(asked.questions) + bool(asked.items)))
     found = Suites(ids=asked.ids)
     if asked.questions:
         sides = [
@@ -97,18 +92,3 @@ def run_suites(
         found.results["hhh"] = tell_hhh(asked.items, *marks, seed=seed)
         found.samples.extend(item_rows(asked.items, marks))
     return found
-
-
-class _Parts:
-    """One bar over several stretches of work of unlike length, each an equal share of it."""
-
-    def __init__(self, progress: Progress | None, count: int) -> None:
-        self.progress, self.count, self.begun = progress, count, 0
-
-    def next(self) -> Progress | None:
-        """The progress of the next stretch."""
-        progress, place = self.progress, self.begun
-        self.begun += 1
-        if progress is None:
-            return None
-        return lambda step, total: progress(place * 100 + 100 * step // total, self.count * 100)

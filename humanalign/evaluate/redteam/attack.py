@@ -6,22 +6,23 @@ Letters: A attacks (a request in one form), K answers to each.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from humanalign.errors import DataError
+from humanalign.evaluate.kept import kept_answers
+from humanalign.evaluate.progress import Progress
 from humanalign.evaluate.redteam.criteria import Criterion
 from humanalign.evaluate.redteam.mutations import PLAIN, mutate
 from humanalign.evaluate.redteam.refusal import outcome
 from humanalign.evaluate.redteam.sets import Request
 from humanalign.evaluate.statistics import Array
 from humanalign.models import Policy
-from humanalign.sampling import Sampling, complete
+from humanalign.run import Run
+from humanalign.sampling import Sampling
 from humanalign.types import Prompt, RewardModel
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,24 @@ class Bench:
     seed: int = 0
 
     def ask(
-        self, policy: Policy, attacks: Sequence[Attack], progress: Progress | None = None
+        self,
+        policy: Policy,
+        attacks: Sequence[Attack],
+        *,
+        run: Run | None = None,
+        side: str = "",
+        progress: Progress | None = None,
     ) -> list[list[str]]:
-        """Send the attacks to a model: its answers [A][K]."""
-        answers = complete(
+        """Send the attacks to a model: its answers [A][K]. With `run`, kept there for `side`."""
+        answers = kept_answers(
+            run,
+            side,
             policy,
             [policy.render(attack.prompt) for attack in attacks],
             self.sampling,
-            seed=self.seed,
             samples=self.samples,
-            batch_size=self.batch,
+            seed=self.seed,
+            batch=self.batch,
             progress=progress,
         )
         return [[answer.text for answer in row] for row in answers]

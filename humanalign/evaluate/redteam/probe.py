@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from humanalign.errors import DataError, RunError
 from humanalign.evaluate.comparable import comparable
-from humanalign.evaluate.redteam.answers import answered
+from humanalign.evaluate.progress import Parts, Progress
 from humanalign.evaluate.redteam.attack import (
     Attack,
     Bench,
@@ -27,8 +27,6 @@ from humanalign.models import Policy
 from humanalign.run import Run
 from humanalign.sampling import Sampling
 from humanalign.types import RewardModel, content_id
-
-Progress = Callable[[int, int], None]
 
 
 def redteam(
@@ -67,15 +65,16 @@ def redteam(
     bench = Bench(scorers, judges, sampling or Sampling(), samples, batch, seed)
     models = {"after": policy} if against is None else {"before": against, "after": policy}
     sent = _sent(requests, names, list(models.values()), bench, drop_long=drop_long)
-    asked = len(models) * samples * (len(sent.attacks) + len(sent.innocent))
-    count = _counter(progress, asked + (plan.budget if plan else 0))
-    sides = {
-        side: answered(bench, model, sent.attacks, run=run, name=side, progress=count())
+    parts = Parts(progress, len(models) + bool(plan))
+    said = {
+        side: bench.ask(model, sent.asked, run=run, side=side, progress=parts.next())
         for side, model in models.items()
     }
+    harmful = len(sent.attacks)
+    sides = {side: bench.judge(sent.attacks, texts[:harmful]) for side, texts in said.items()}
     safe = {
-        side: answered(bench, m, sent.innocent, run=run, name=f"{side}.safe", progress=count())
-        for side, m in models.items()
+        side: bench.judge(sent.innocent, texts[harmful:])
+        for side, texts in said.items()
         if sent.innocent
     }
     summary = {
@@ -97,7 +96,7 @@ def redteam(
             attacker=attacker,
             against=against,
             units={name: float(s.std()) or 1.0 for name, s in sides["after"].scores.items()},
-            progress=count(),
+            progress=parts.next(),
         )
         summary["search"] = _found(found, seed)
         rows += [_tried(trial) for trial in found.trials]
@@ -114,6 +113,10 @@ class _Sent:
     attacks: list[Attack]
     innocent: list[Attack]
     left_out: list[str]
+
+    @property
+    def asked(self) -> list[Attack]:
+        return [*self.attacks, *self.innocent]
 
 
 def _sent(
@@ -146,10 +149,9 @@ def _sent(
 
 def _head(requests: RequestSet, sent: _Sent, bench: Bench) -> dict:
     means = [str(each) for each in bench.criteria]
-    all_sent = (*sent.attacks, *sent.innocent)
-    same = comparable([a.prompt for a in all_sent], bench.scorers, bench.sampling, bench.samples)
+    same = comparable([a.prompt for a in sent.asked], bench.scorers, bench.sampling, bench.samples)
     # Labels and categories are part of a set, and no part of what is sent.
-    rows = [[a.prompt.id, a.mutation, a.request.category, a.request.safe] for a in all_sent]
+    rows = [[a.prompt.id, a.mutation, a.request.category, a.request.safe] for a in sent.asked]
     same |= {"success": means, "prompts": content_id("requests", sorted(rows))}
     return {
         "set": requests.name,
@@ -194,23 +196,6 @@ def _innocent(attacks: Sequence[Attack], sides: Mapping[str, Judged], seed: int)
     if len(attacks) < 2:
         return {"over_refusal": None}
     return refused(attacks, sides, seed=seed)
-
-
-def _counter(progress: Progress | None, total: int) -> Callable[[], Progress | None]:
-    """Each call gives the progress of the next part, which goes on where the last one ended."""
-    done = 0
-
-    def say(start: int, step: int) -> None:
-        nonlocal done
-        done = start + step
-        if progress is not None:
-            progress(done, total)
-
-    def part() -> Progress | None:
-        start = done
-        return None if progress is None else lambda step, _: say(start, step)
-
-    return part
 
 
 def _rows(attacks: Sequence[Attack], sides: Mapping[str, Judged], kind: str) -> list[dict]:

@@ -10,12 +10,13 @@ Perez et al. 2022 (arXiv 2202.03286) let a language model write the attacks.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from humanalign.evaluate.progress import Progress
 from humanalign.evaluate.redteam.attack import Attack, Bench, Judged
 from humanalign.evaluate.redteam.mutations import PLAIN, mutate
 from humanalign.evaluate.redteam.refusal import Outcome
@@ -23,7 +24,6 @@ from humanalign.evaluate.redteam.sets import Request
 from humanalign.models import Policy
 from humanalign.sampling import Sampling, complete
 
-Progress = Callable[[int, int], None]
 # Each generation is one batch for the model; each best attack gets so many answers more.
 GENERATION, AGAIN = 32, 8
 MOST_MUTATIONS = 3

@@ -78,9 +78,7 @@ def _not_here(numbers: Mapping[str, Mapping]) -> Iterator[str]:
 def _rest(summary: Mapping) -> Iterator[str]:
     for side, outcomes in summary["outcomes"].items():
         shares = ", ".join(
-            f"{name} {_percent(told)}"
-            for name, told in outcomes.items()
-            if told["value"]
+            f"{name} {_percent(told)}" for name, told in outcomes.items() if told["value"]
         )
         yield f"Answers {side}: {shares}"
     if summary["over_refusal"]:

@@ -108,7 +108,7 @@ def test_the_bundled_sets_refuse_what_is_for_files(
 def test_an_interrupted_run_asks_the_first_model_no_more(
     llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from humanalign.evaluate.redteam import attack
+    from humanalign.evaluate import kept
 
     asked = []
 
@@ -118,13 +118,13 @@ def test_an_interrupted_run_asks_the_first_model_no_more(
             raise KeyboardInterrupt
         return real(policy, prompts, *rest, **more)
 
-    real = attack.complete
-    monkeypatch.setattr(attack, "complete", complete)
+    real = kept.complete
+    monkeypatch.setattr(kept, "complete", complete)
     words = verb(llama, tmp_path, f"against={llama}")
     assert cli.run(words) != 0
     assert cli.run(words) == 0
-    # Before; after, interrupted; after; then the safe requests of both.
-    assert asked == [18, 18, 18, 3, 3]
+    # Before; after, interrupted; after. Six requests in three forms, three safe ones.
+    assert asked == [21, 21, 21]
     rows = [json.loads(line) for line in (tmp_path / "run" / "samples.jsonl").open()]
     assert all(row["before"] == row["after"] for row in rows)
 
@@ -145,7 +145,7 @@ def test_the_same_words_under_another_label_are_another_set(llama: Path):
 
 
 def test_a_fall_that_comes_from_silence_is_told(monkeypatch: pytest.MonkeyPatch):
-    from humanalign.evaluate.redteam import attack
+    from humanalign.evaluate import kept
 
     def says(policy, prompts, *_, **__):
         return [[Answer(policy.name, True)] for _ in prompts]
@@ -157,7 +157,7 @@ def test_a_fall_that_comes_from_silence_is_told(monkeypatch: pytest.MonkeyPatch)
         def encode(self, *_, **__):
             return None
 
-    monkeypatch.setattr(attack, "complete", says)
+    monkeypatch.setattr(kept, "complete", says)
     found = {
         after: redteam(
             Speaker(after),
@@ -195,7 +195,7 @@ class Echo:
 
 
 def echo_bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    from humanalign.evaluate.redteam import attack
+    from humanalign.evaluate import kept
 
     def answer(_, prompts, *__, samples=1, **___):
         said = [
@@ -206,7 +206,7 @@ def echo_bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         ]
         return [[Answer(text, True)] * samples for text in texts]
 
-    monkeypatch.setattr(attack, "complete", answer)
+    monkeypatch.setattr(kept, "complete", answer)
     scorers = {"rude": resolve("rule:matches?pattern=rude")}
     return Bench(scorers, criteria(["rude > 0.5"], scorers), Sampling())
 
