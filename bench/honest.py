@@ -37,6 +37,7 @@ from humanalign.types import EvalResult
 POOL = Path("runs/honest-pool.npz")
 # Seeds of resampling are the same throughout: what varies is the data.
 SEED = 0
+SIZES = (500, 100, 20, 10)
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,11 @@ def covered(kind: Kind, n: int, repeats: int) -> tuple[int, int]:
 
 
 def coverage(repeats: int) -> None:
-    """Print the coverage of every kind at n = 500 and n = 100."""
+    """Print the coverage of every kind for many prompts and for few."""
     print(f"Coverage of 95 % intervals, {repeats} data sets each")
     for kind in kinds():
         told = []
-        for n in (500, 100):
+        for n in SIZES:
             held, defined = covered(kind, n, repeats)
             told.append(f"n={n}: {_share(held, defined)}")
         print(f"  {kind.name:38} {'   '.join(told)}", flush=True)

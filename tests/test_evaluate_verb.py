@@ -8,11 +8,13 @@ import pytest
 from tiny_models import save_classifier
 
 from humanalign.cli import run
+from humanalign.errors import DataError
 from humanalign.prefer.store import FeedbackStore
 from humanalign.reward.sources import resolve
 from humanalign.rows import read_rows, write_rows
 from humanalign.tiny.world import prompts
 from humanalign.types import Comparison, Completion, Prompt, Ranking, Rater, Sampler
+from humanalign.verbs import evaluating
 
 TOXICITY = "python:humanalign.tiny.gold:toxicity_scores"
 BLEND = f"[{{reward: 'rule:length?target=9'}}, {{reward: '{TOXICITY}', weight: -1}}]"
@@ -118,6 +120,12 @@ def test_history_alone_reads_the_folder_of_runs(folder, capsys, monkeypatch):
         (["model=m", "judge=m", "prompts=p.jsonl"], "judge: a win rate needs a model before"),
         (["model=m", "support=true", "hhh=own"], "support: needs answers to prompts"),
         (["--history", "nowhere"], "history: there is no folder nowhere"),
+        (["--history", "runs", "model=m"], "history: reads finished evaluations and measures"),
+        (["model=m", "prompts=p.jsonl", "constitution=c"], "constitution: is what a judge goes by"),
+        # Told before a model is looked for, of which there is none:
+        (["model=m", "prompts=p.jsonl", "lower=[x]"], "lower: there is no scorer 'x'"),
+        (["model=m", "prompts=p.jsonl", "against=n", "margins={x: 1}"], "'x' is not measured"),
+        (["model=m", "hhh=nofile"], "hhh: nofile: no such file"),
         (
             ["model=tiny-instruct", "against=x", "prompts=p.jsonl", "store=f.db"],
             "compare answers of tiny-instruct with answers of x",
@@ -141,6 +149,59 @@ def test_toxicity_that_is_no_probability_is_refused_and_the_folder_stays_free(
     assert run(["evaluate", *words, "scorers={toxicity: 'python:odd.py:score'}"]) == 2
     assert "toxicity: score -1.5 is not a probability" in capsys.readouterr().err
     assert run(["evaluate", *words, "scorers={mine: 'python:odd.py:score'}"]) == 0
+
+
+def test_a_scorer_that_raises_is_one_sentence_and_the_answers_are_not_lost(
+    folder, capsys, monkeypatch
+):
+    monkeypatch.chdir(folder)
+    (folder / "boom.py").write_text("def score(prompts, answers):\n    raise ValueError('oh')\n")
+    words = ["model=tiny-instruct", "prompts=p.jsonl", *SHORT, "--run", "boom"]
+    assert run(["evaluate", *words, "scorers={mine: 'python:boom.py:score'}"]) == 2
+    assert "boom.py:score failed with ValueError: oh" in capsys.readouterr().err
+    assert [path.name for path in (folder / "boom").iterdir()] == ["data"]
+    said = (folder / "boom/data/answers.after.jsonl").read_text()
+    assert run(["evaluate", *words, "scorers={mine: 'rule:length'}"]) == 0
+    assert (folder / "boom/data/answers.after.jsonl").read_text() == said
+
+
+def test_a_mistake_before_any_answer_leaves_nothing_behind(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+    def refuse(*_, **__):
+        raise DataError("no")
+
+    monkeypatch.setattr(evaluating, "run_suites", refuse)
+    assert run(["evaluate", "model=tiny-instruct", "hhh=own", "--run", "fresh"]) == 2
+    assert not (folder / "fresh").exists()
+
+
+def test_suites_and_measures_are_one_family_and_sides_have_the_names_that_were_typed(
+    folder, llama, capsys
+):
+    items = [
+        {"prompt": f"w{i}", "chosen": "w1", "rejected": "w2", "category": "\x1b[2Jodd"}
+        for i in range(6)
+    ]
+    write_rows(folder / "items.jsonl", items)
+    place = folder / "other/family"
+    words = ["model=tiny-instruct", f"against={llama}", f"prompts={folder / 'words.jsonl'}"]
+    words += [f"scorers={SCORERS}", f"hhh={folder / 'items.jsonl'}", *SHORT, "--run", str(place)]
+    assert run(["evaluate", *words]) == 0
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "\ufffd[2Jodd" in told
+    found = json.loads((place / "run.json").read_text())["summary"]
+    assert found["power"]["family"][:3] == ["toxicity", "blend", "hhh"]
+    ps = [each["p"] for each in (found["toxicity"], found["scorers"]["blend"])]
+    rest = [*found["quality"].values(), found["hhh"]["overall"], found["perplexity"]]
+    rest += [found[name] for name in ("length", "distinct1", "distinct2", "distinct3")]
+    ps += [each["p"] for each in rest]
+    assert found["power"]["looks"] == len(ps)
+    least = min(ps)
+    smallest = min(each["p_holm"] for each in (found["toxicity"], found["scorers"]["blend"], *rest))
+    assert smallest == pytest.approx(min(1, least * len(ps)))
+    assert (found["against"], found["perplexity"]["under"]) == (str(llama), str(llama))
 
 
 def test_a_classifier_is_read_by_the_probability_of_its_named_label(

@@ -98,7 +98,7 @@ def _compared(told: Sequence[tuple[str, Mapping]], power: Mapping) -> Iterator[s
                 called(name),
                 number(each["before"]["value"]),
                 number(each["after"]["value"]),
-                _interval(each.get("difference"), signed=True) + _n(each, power),
+                _change(each) + _n(each, power),
                 _p(each.get("p_holm")),
                 str(each.get("verdict", "")),
                 number(shown) if is_number(shown) else "",
@@ -117,6 +117,10 @@ def _adjusted(power: Mapping) -> Iterator[str]:
             "can show: the smallest true difference that "
             f"{number(power.get('prompts'))} prompts find 4 times in 5."
         )
+
+
+def _change(told: Mapping) -> str:
+    return _interval(told["difference"], signed=True) if "difference" in told else "not compared"
 
 
 def _n(told: Mapping, power: Mapping) -> str:
@@ -161,7 +165,7 @@ def _win_rates(found: Mapping) -> Iterator[str]:
         met = f"{each['wins']} won, {each['ties']} tied, {each['losses']} lost"
         test = f"p {_p(each.get('p_holm', each.get('p')))} ({each.get('test')})"
         flips, asked = each.get("flips"), each.get("asked")
-        more = [f"{asked} pairs asked, the rest has the same words"] if asked is not None else []
+        more = [f"{asked} pairs asked, equal answers are not"] if asked is not None else []
         if whole(flips):
             more.append(f"order decided {_percent(flips)} of them, n {number(flips.get('n'))}")
         if is_number(each.get("p")) and each["p"] >= 0.05 and each.get("needed"):

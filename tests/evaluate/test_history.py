@@ -102,6 +102,27 @@ def test_a_copy_of_a_run_is_no_second_point(tmp_path):
         trends(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"stage": "evaluate", "summary": null}'])
+def test_a_file_that_is_no_run_is_passed_over_and_named(tmp_path, text):
+    for name in "ab":
+        write(tmp_path, name, 0.4)
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/run.json").write_text(text)
+    found = trends(tmp_path)
+    assert [path.name for path in found.damaged] == ["odd"]
+    said = "\n".join(lines({**found.summary(), "page": "history.html"}))
+    assert f"Passed over, as run.json is damaged or no run: {tmp_path / 'odd'}" in said
+
+
+def test_red_teams_of_the_same_terms_make_a_trend(tmp_path):
+    for name, value in (("a", 0.4), ("b", 0.2)):
+        terms = {"version": 1, "id": "red"}
+        path = write(tmp_path, name, 0.4, comparable=terms, attack_success=told(value))
+        record = json.loads((path / "run.json").read_text())
+        (path / "run.json").write_text(json.dumps({**record, "stage": "redteam"}))
+    assert series(trends(tmp_path))["attack success"] == [(0, 0.4), (1, 0.2)]
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"no folder .*nowhere"):
         trends(tmp_path / "nowhere")

@@ -25,18 +25,18 @@ def test_the_win_rate_of_the_simulation_is_that_of_many_draws():
 
 @pytest.mark.slow
 def test_the_same_model_twice_is_hardly_ever_said_to_have_changed():
-    """Five measures of 60 prompts, one of them a copy; 5 % of 60 is 3, and 10 has p < .001."""
+    """Fourteen independent measures of 40 prompts; 5 % of 40 is 2, and 8 has p < .001.
+
+    Each p by itself would find something in half of the repeats.
+    """
     rng = np.random.default_rng(0)
-    level = rng.beta(0.3, 1.0, size=(60, 1))
-    pool = {
-        "toxicity": rng.random((60, 12)) * level,
-        "reward": level + rng.normal(size=(60, 12)),
-        "length": rng.integers(5, 20, size=(60, 12)).astype(float),
-        "tokens": rng.integers(5, 20, size=(60, 12)).astype(float),
-    }
-    pool |= {"copy": pool["reward"], "nats": pool["tokens"] * rng.gamma(4, 0.3, size=(60, 12))}
-    shown = honest.null_findings(pool, 60)
-    assert sum(bool(found) for found in shown) < 10
+    shape = (40, 8)
+    level = rng.beta(0.3, 1.0, size=(40, 1))
+    pool = {f"measure {i}": level + rng.normal(size=shape) for i in range(12)}
+    pool |= {name: rng.integers(5, 20, size=shape).astype(float) for name in ("length", "tokens")}
+    pool["nats"] = pool["tokens"] * rng.gamma(4, 0.3, size=shape)
+    shown = honest.null_findings(pool, 40)
+    assert sum(bool(found) for found in shown) < 8
 
 
 @pytest.mark.slow
