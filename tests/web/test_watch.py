@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -17,9 +19,10 @@ from starlette.testclient import TestClient
 from watched_runs import HOSTILE, alert, append, make_run, steps
 
 from humanalign.errors import ConfigError, RunError
-from humanalign.web.watch import folder, start
+from humanalign.web.watch import folder, glance, start
+from humanalign.web.watch.api import Watched
 from humanalign.web.watch.app import create_app
-from humanalign.web.watch.glance import settings_of
+from humanalign.web.watch.glance import Glances, settings_of
 
 HTML = {"Accept": "text/html"}
 
@@ -35,11 +38,20 @@ def _walked_each_time(monkeypatch):
     monkeypatch.setattr(folder, "WALK_SECONDS", 0.0)
 
 
+@pytest.fixture(scope="module")
+def client(tmp_path_factory) -> Iterator[TestClient]:
+    """One app and one loop for all tests: to make them anew costs more than most tests do."""
+    app = create_app(tmp_path_factory.mktemp("none"))
+    address = "http://127.0.0.1:8001"
+    with TestClient(app, base_url=address, raise_server_exceptions=False) as made:
+        yield made
+
+
 @pytest.fixture
-def browser(runs: Path) -> TestClient:
-    return TestClient(
-        create_app(runs), base_url="http://127.0.0.1:8001", raise_server_exceptions=False
-    )
+def browser(client: TestClient, runs: Path) -> TestClient:
+    """The app over this test's runs."""
+    client.app.state.watched = Watched(folder.Folder(runs))  # type: ignore[attr-defined]
+    return client
 
 
 def told(browser: TestClient) -> dict[str, dict]:
@@ -63,12 +75,63 @@ def test_a_run_is_told_with_its_progress_and_the_time_left(browser):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "status"), [(5, "running"), (200, "silent"), (3000, "stopped")]
+    ("seconds", "status", "age"),
+    [(5, "running", None), (200, "silent", 180), (3010, "stopped", 3000), (9999, "stopped", 7200)],
 )
-def test_a_run_that_writes_nothing_is_told_from_one_that_works(runs, browser, seconds, status):
+def test_a_run_that_writes_nothing_is_told_from_one_that_works(runs, browser, seconds, status, age):
     aged(runs / "round" / "align", seconds)
     run = told(browser)["round/align"]
-    assert (run["status"], round(run["age"])) == (status, seconds)
+    assert (run["status"], run["age"]) == (status, age)
+
+
+def test_only_runs_that_changed_are_told_again_and_all_of_them_once_one_is_gone(runs, browser):
+    make_run(runs / "b")
+    first = browser.get("/api/runs").json()
+    asked = {"edition": first["edition"]}
+    again = browser.get("/api/runs", params=asked).json()
+    assert (again["runs"], again["edition"], again["whole"]) == ([], first["edition"], False)
+    append(runs / "b", "metrics.jsonl", steps(1, 1))
+    changed = browser.get("/api/runs", params=asked).json()
+    assert [(run["name"], run["step"]) for run in changed["runs"]] == [("b", 1)]
+    shutil.rmtree(runs / "round")
+    last = browser.get("/api/runs", params={"edition": changed["edition"]}).json()
+    assert (last["whole"], [run["name"] for run in last["runs"]]) == (True, ["b"])
+
+
+def test_the_listing_bears_runs_that_come_and_go_while_others_ask(tmp_path):
+    places = {str(n): folder.Place(str(n), str(n), tmp_path) for n in range(60)}
+    glances, halves = Glances(), (dict(list(places.items())[:30]), places)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda n: len(glances.listing(halves[n % 2])["runs"]), range(24)))
+    finally:
+        sys.setswitchinterval(before)
+    assert found == [30, 60] * 12
+
+
+def test_a_step_takes_no_less_than_its_parts_together(runs, browser):
+    # Older runs leave the monitor out of time/step: here 4 seconds, and 2 of the monitor beside.
+    rows = steps(1, 10, **{"time/rollout": 3.0, "time/update": 1.0, "time/monitor": 2.0})
+    make_run(runs / "m", rows, steps=20)
+    run = told(browser)["m"]
+    assert (run["pace"], run["steps"], run["left"]) == (6.0, 20, 60.0)
+    split = browser.get(f"/api/runs/{run['id']}").json()["split"]
+    assert split == {"rollout": 3.0, "update": 1.0, "monitor": 2.0, "step": 6.0}
+
+
+def test_gold_is_drawn_with_its_interval_as_its_band(runs, browser):
+    looks = {"monitor/gold": 1.0, "monitor/gold_low": 0.5, "monitor/gold_high": 1.5}
+    append(runs / "round" / "align", "metrics.jsonl", steps(11, 12, **looks))
+    curves = browser.get(f"/api/runs/{id_of(browser)}/metrics").json()["curves"]
+    assert curves["monitor/gold"] == {
+        "x": [11, 12],
+        "y": [1, 1],
+        "low": [0.5, 0.5],
+        "high": [1.5, 1.5],
+    }
+    assert "monitor/gold_low" not in curves
 
 
 def test_a_finished_run_stays_finished_however_old(runs, browser):
@@ -84,6 +147,13 @@ def test_the_newest_run_comes_first(runs, browser):
     assert list(told(browser)) == ["b", "a", "round/align"]
 
 
+HUGE = "1" + "0" * 400
+STRANGE = {
+    "config.yaml": f'a: &a [1]\nb: *a\n- c\n---\ns: "\\ud800"\nx: 0x{"f" * 6000}',
+    "alerts.jsonl": f'{{"samples": 3}}\n[]\n{{"step": {HUGE}, "rule": "\\ud800"}}\n',
+    "samples.jsonl": f'{{"prompt": {{"a": [null]}}, "n": {HUGE}, "\\ud800": "\\ud800"}}\n',
+    "metrics.jsonl": f'{{"step": 11, "\\ud800": 1, "n": {HUGE}}}\n{{"step": {HUGE}}}\n',
+}
 DAMAGES = [
     '{"stage": 3',
     "[]",
@@ -93,6 +163,9 @@ DAMAGES = [
     '{"stage": "align", "summary": [1], "started": 7, "seconds": "x", "status": {}, "seed": []}',
     "[" * 100_000,
     '{"stage": "evaluate", "status": "finished", "summary": {"toxicity": 3, "scorers": []}}',
+    '{"stage": "a\\ud800", "started": "\\ud800", "summary": {"\\ud800": "\\ud800"}}',
+    f'{{"stage": "align", "status": "finished", "summary": {{"steps": {HUGE}}}}}',
+    f'{{"stage": "align", "seconds": {HUGE}, "steps": {HUGE}}}',
 ]
 
 
@@ -100,12 +173,28 @@ DAMAGES = [
 def test_no_record_is_so_damaged_that_a_page_breaks(runs, browser, record):
     id = id_of(browser)
     (runs / "round" / "align" / "run.json").write_text(record)
-    (runs / "round" / "align" / "config.yaml").write_text("a: &a [1]\nb: *a\n- c")
-    (runs / "round" / "align" / "alerts.jsonl").write_text('{"samples": 3}\n[]\n{"step": "x"}\n')
-    (runs / "round" / "align" / "samples.jsonl").write_text('{"prompt": {"a": [null]}}\n')
+    for name, content in STRANGE.items():
+        (runs / "round" / "align" / name).write_text(content)
     asked = (f"/api/runs/{id}", f"/runs/{id}", "/api/runs", f"/api/runs/{id}/samples")
     more = (f"/api/compare?run={id}", f"/compare?run={id}", f"/api/runs/{id}/metrics")
     assert [browser.get(path).status_code for path in (*asked, *more)] == [200] * 7
+
+
+def test_a_setting_too_long_to_be_spelt_is_said_to_be(runs, browser):
+    (runs / "round" / "align" / "config.yaml").write_text(f'x: 0x{"f" * 6000}\ny: "\\ud800"')
+    settings = browser.get(f"/api/runs/{id_of(browser)}").json()["settings"]
+    assert settings == [["x", "cannot be shown"], ["y", "?"]]
+
+
+def test_a_run_that_cannot_be_told_leaves_the_others_on_the_page(runs, browser, monkeypatch):
+    def read(record, _):
+        if record.stage == "reward":
+            raise OverflowError("nobody had thought of this")
+
+    make_run(runs / "b", stage="reward")
+    monkeypatch.setattr(glance, "key_number", read)
+    status = {name: run["status"] for name, run in told(browser).items()}
+    assert status == {"round/align": "running", "b": "damaged"}
 
 
 def test_settings_that_would_unfold_to_gigabytes_are_not_read(runs, browser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,16 +10,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from humanalign.evaluate.report.results import is_number
 from humanalign.web.watch import beside, samples
 from humanalign.web.watch.folder import Folder, Place, read_record
 from humanalign.web.watch.gate import admit
-from humanalign.web.watch.glance import Glances, recent_of, settings_of, started_at
+from humanalign.web.watch.glance import Glances, recent_of, settings_of
 from humanalign.web.watch.lines import last_rows, rows_since
 from humanalign.web.watch.machine import Machine
-from humanalign.web.watch.metrics import arranged
+from humanalign.web.watch.metrics import arranged, banded
 from humanalign.web.watch.series import Shelf, View
 from humanalign.web.watch.thinning import Array, Thinned
 
@@ -30,6 +31,16 @@ POINTS = 400
 # The runs to compare, by id.
 Chosen = Annotated[Sequence[str], Query(max_length=MOST_COMPARED)]
 Points = Annotated[int, Query(ge=10, le=4000)]
+
+
+class Json(Response):
+    """JSON of whatever is in a run's files: half a surrogate pair is no UTF-8, and is sent as ?."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        said = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return said.encode("utf-8", "replace")
 
 
 class Watched:
@@ -57,14 +68,12 @@ Here = Annotated[Place, Depends(place_of)]
 
 
 @router.get("/runs")
-def runs(request: Request) -> Response:
-    """Every run at a glance, newest first."""
+def runs(request: Request, edition: str = "") -> Response:
+    """Every run at a glance, or those that changed since an edition; newest first."""
     here = watched(request)
-    places = here.folder.places()
-    here.glances.keep_only(places)
-    told = [here.glances.told(place) for place in places.values()]
-    told.sort(key=lambda each: (-started_at(each), each["name"]))
-    return JSONResponse({"folder": here.folder.root.name, "runs": told})
+    listing = here.glances.listing(here.folder.places(), edition)
+    listing["runs"].sort(key=lambda each: (-each["begun"], each["name"]))
+    return Json({"folder": here.folder.root.name, **listing})
 
 
 @router.get("/runs/{id}")
@@ -73,7 +82,7 @@ def run(request: Request, place: Here) -> Response:
     record = read_record(place)
     settings, said = settings_of(place)
     alerts = last_rows(place, "alerts.jsonl", MOST_ALERTS)
-    return JSONResponse(
+    return Json(
         {
             **watched(request).glances.told(place),
             "split": recent_of(place).split,
@@ -95,7 +104,7 @@ def metrics(
 ) -> Response:
     """The curves: whole, or only what came after an offset of an edition."""
     view = watched(request).shelf.series(place).look(edition, after, points)
-    return JSONResponse(shown(view))
+    return Json(shown(view))
 
 
 @router.get("/runs/{id}/between")
@@ -105,7 +114,7 @@ def between(
     """The curves between two steps, as finely as `points` allow."""
     if not (math.isfinite(low) and math.isfinite(high)):
         raise HTTPException(422, "low and high: expected two steps")
-    return JSONResponse(shown(watched(request).shelf.series(place).between(low, high, points)))
+    return Json(shown(watched(request).shelf.series(place).between(low, high, points)))
 
 
 @router.get("/runs/{id}/samples")
@@ -117,7 +126,7 @@ def said(
 ) -> Response:
     """The last samples, or those since an offset of an edition."""
     rows = rows_since(place, file, edition, after, SAMPLES)
-    return JSONResponse(samples.shown(rows))
+    return Json(samples.shown(rows))
 
 
 @router.get("/compare")
@@ -125,7 +134,7 @@ def compare(request: Request, run: Chosen = ()) -> Response:
     """Runs beside each other: states, settings that differ, final numbers."""
     here = watched(request)
     found = [place for id in dict.fromkeys(run) if (place := here.folder.find(id))]
-    return JSONResponse(
+    return Json(
         {
             "runs": [here.glances.told(place) for place in found],
             "gone": len(set(run)) - len(found),
@@ -138,7 +147,7 @@ def compare(request: Request, run: Chosen = ()) -> Response:
 @router.get("/machine")
 def machine(request: Request) -> Response:
     """The load of this machine."""
-    return JSONResponse(watched(request).machine.load())
+    return Json(watched(request).machine.load())
 
 
 def alert(row: dict) -> dict:
@@ -159,6 +168,7 @@ def alert(row: dict) -> dict:
 
 def shown(view: View) -> dict:
     """A view as JSON: lists of six significant digits, `low` and `high` where points are many."""
+    curves = banded(view.curves)
     return {
         "edition": view.edition,
         "offset": view.offset,
@@ -167,8 +177,8 @@ def shown(view: View) -> dict:
         "broken": view.broken,
         "holes": view.holes,
         "whole": view.whole,
-        "groups": arranged(view.curves) if view.whole else None,
-        "curves": {name: _curve(curve) for name, curve in view.curves.items()},
+        "groups": arranged(curves) if view.whole else None,
+        "curves": {name: _curve(curve) for name, curve in curves.items()},
     }
 
 

@@ -47,4 +47,7 @@ def as_words(value: object) -> str:
     """A setting in the spelling of the command line."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
-    return json.dumps(value, ensure_ascii=False, default=str)[:LONGEST]
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)[:LONGEST]
+    except (TypeError, ValueError, RecursionError):  # a date as a key, 5,000 digits, 5,000 levels
+        return "cannot be shown"

@@ -6,11 +6,15 @@ that wrote nothing for long is `silent`, and after ten times as long `stopped`.
 
 from __future__ import annotations
 
+import os
+import secrets
 import statistics
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import yaml
 
@@ -25,6 +29,9 @@ WRITTEN = ("metrics.jsonl", "rollouts.jsonl", "samples.jsonl", "alerts.jsonl", "
 SILENT, SILENT_WITHOUT_STEPS = 60.0, 600.0
 SILENT_STEPS = 5.0  # or so many of the run's own steps
 STOPPED = 10.0  # times as long
+# An age is told in minutes below two hours, in hours below two days, then in days.
+AGES = ((60, 7200), (3600, 172_800), (86_400, float("inf")))
+NOWHERE = Path(os.devnull)
 RECENT = 50
 LEVELS = ("notice", "warning", "danger")
 CONFIG_LIMIT = 256 << 10
@@ -60,33 +67,63 @@ class Recent:
 
 
 class Glances:
-    """What was told of each run, until its files change."""
+    """What was told of each run, until its files change; all requests share it."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._held: dict[str, tuple[object, dict]] = {}
+        # An edition of the listing is "NAME.NUMBER"; each row has the number it last changed at.
+        self._name, self._number = "", 0
+        self._rows: dict[str, tuple[int, dict]] = {}
 
     def told(self, place: Place) -> dict:
         """The run as the overview shows it."""
+        with self._lock:
+            return self._told(place)
+
+    def listing(self, places: Mapping[str, Place], edition: str = "") -> dict:
+        """{edition, whole, runs}: the runs that changed since that edition, or all of them."""
+        with self._lock:
+            if not self._name or any(id not in places for id in self._rows):
+                # A run has gone: what pages hold is to be forgotten.
+                self._name, self._number, self._rows = secrets.token_hex(4), 0, {}
+                self._held = {id: held for id, held in self._held.items() if id in places}
+            told = {id: self._told(place) for id, place in places.items()}
+            new = {id: row for id, row in told.items() if self._rows.get(id, (0, None))[1] != row}
+            self._number += bool(new)
+            self._rows |= {id: (self._number, row) for id, row in new.items()}
+            name, _, number = edition.partition(".")
+            since = int(number) if name == self._name and number.isdecimal() else -1
+            return {
+                "edition": f"{self._name}.{self._number}",
+                "whole": since < 0,
+                "runs": [row for changed_at, row in self._rows.values() if changed_at > since],
+            }
+
+    def _told(self, place: Place) -> dict:
         state = tuple(changed(place, name) for name in (*WRITTEN, "config.yaml"))
         held = self._held.get(place.id)
         if held is None or held[0] != state:
             held = self._held[place.id] = (state, _steady(place, state))
         return held[1] | _now(held[1])
 
-    def keep_only(self, ids: Mapping[str, object]) -> None:
-        """Forget the runs that are gone."""
-        for id in [id for id in self._held if id not in ids]:
-            self._held.pop(id, None)
-
 
 def _steady(place: Place, state: tuple) -> dict:
-    """All that changes only when a file does."""
-    record = read_record(place)
+    """All that changes only when a file does; a run that cannot be told is said to be damaged."""
+    written = max((found[2] for found in state[: len(WRITTEN)] if found), default=0) / 1e9
+    try:
+        return _read(place, written, read_record(place))
+    except Exception as error:  # whatever its files hold, the other runs are to be shown
+        said = f"Its files hold what no run writes ({type(error).__name__}); run the stage again."
+        return _read(Place(place.id, place.name, NOWHERE), written, Record({}, said))
+
+
+def _read(place: Place, written: float, record: Record) -> dict:
     recent = recent_of(place)
     config, _ = settings_of(place)
     step, steps = recent.last.get("step"), planned_steps(record, config)
-    written = max((found[2] for found in state[: len(WRITTEN)] if found), default=0) / 1e9
     done = record.finished
+    started = str(record.tree.get("started", ""))[:40]
     return {
         "id": place.id,
         "name": place.name,
@@ -94,7 +131,8 @@ def _steady(place: Place, state: tuple) -> dict:
         "stage": record.stage,
         "damage": record.damage,
         "finished": done,
-        "started": str(record.tree.get("started", ""))[:40],
+        "started": started,
+        "begun": started_at(started),
         "worked": _number_or_none(record.tree.get("seconds")),
         "seed": _number_or_none(record.tree.get("seed")),
         "step": step if is_number(step) else None,
@@ -109,17 +147,18 @@ def _steady(place: Place, state: tuple) -> dict:
 
 def _now(told: Mapping) -> dict:
     """What changes by the clock alone: the status, and for how long nothing was written."""
+    if told["damage"] or told["finished"]:
+        return {"status": "damaged" if told["damage"] else "finished", "age": None}
     age = max(0.0, time.time() - told["written"])
-    if told["damage"]:
-        return {"status": "damaged", "age": age}
-    if told["finished"]:
-        return {"status": "finished", "age": age}
     patience = SILENT_WITHOUT_STEPS
     if told["step"] is not None:
         patience = max(SILENT, SILENT_STEPS * (told["pace"] or 0.0))
     if age < patience:
-        return {"status": "running", "age": age}
-    return {"status": "silent" if age < STOPPED * patience else "stopped", "age": age}
+        return {"status": "running", "age": None}
+    # As finely as it is read, so that a row that says nothing new need not be sent.
+    unit = next(unit for unit, until in AGES if age < until)
+    status = "silent" if age < STOPPED * patience else "stopped"
+    return {"status": status, "age": age // unit * unit}
 
 
 def recent_of(place: Place) -> Recent:
@@ -131,21 +170,26 @@ def recent_of(place: Place) -> Recent:
             if name.startswith("time/") and is_number(value):
                 clocks.setdefault(name.removeprefix("time/"), []).append(value)
     whole = clocks.pop("step", [])
+    split = {name: sum(values) / len(rows) for name, values in clocks.items()}
+    if not whole:
+        return Recent(rows[-1] if rows else {}, None, split)
+    # Older runs leave the monitor out of a step's time: a step takes no less than its parts.
+    left_out = max(0.0, sum(split.values()) - statistics.fmean(whole))
     return Recent(
-        last=rows[-1] if rows else {},
-        seconds=statistics.median(whole) if whole else None,
-        split={name: statistics.fmean(values) for name, values in clocks.items()}
-        | ({"step": statistics.fmean(whole)} if whole else {}),
+        last=rows[-1],
+        seconds=statistics.median(whole) + left_out,
+        split=split | {"step": statistics.fmean(whole) + left_out},
     )
 
 
 def planned_steps(record: Record, config: Mapping) -> int | None:
-    """How many steps the run was asked for, where its settings say so."""
-    found = config.get("steps")
-    if config.get("method") not in ("ppo", "rloo", "grpo") or not is_number(found):
-        return None
-    done = within(record.tree, "summary").get("steps")
-    return int(done if record.finished and is_number(done) else found)
+    """How many steps the run has, where its record or its settings say so."""
+    found, done = record.tree.get("steps"), record.summary.get("steps")
+    if record.finished and is_number(done):
+        return int(done)
+    if not is_number(found) and config.get("method") in ("ppo", "rloo", "grpo"):
+        found = config.get("steps")
+    return int(found) if is_number(found) else None
 
 
 def _left(step: object, steps: int | None, seconds: float | None) -> float | None:
@@ -198,10 +242,10 @@ class _Plain(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def started_at(told: Mapping) -> float:
+def started_at(started: str) -> float:
     """When the run was begun, in seconds since 1970; 0 where its record does not say."""
     try:
-        found = datetime.fromisoformat(told["started"])
+        found = datetime.fromisoformat(started)
         return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError, OSError):
         return 0.0

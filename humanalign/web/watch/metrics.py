@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from humanalign.evaluate.report.curves import METRICS
+from humanalign.web.watch.thinning import Thinned
 
 # Group -> the metrics in it, the first ones first. What is in none is found a place by its name.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -20,14 +23,28 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("align/kl_coef", "align/kl_k1", "align/kl_penalty"),
     ),
     "Value": ("align/explained_variance", "align/value_loss"),
-    "Text and monitor": ("align/length", "align/finished"),
+    "Text and monitor": ("align/length", "align/finished", "monitor/words"),
     "Time": (),
 }
 BY_STAGE = {"monitor": "Text and monitor", "time": "Time"}
 OTHERS = "Policy"
+# A metric -> those that are the ends of its interval: drawn as its band, not as curves.
+BANDS = {"monitor/gold": ("monitor/gold_low", "monitor/gold_high")}
 # Names for what the report leaves to its tables.
 TITLES = {
     "align/updates": ("Updates", "optimizer steps", ""),
+    "align/kl_alarm": ("KL alarm", "1 where it rang", "The distance was above kl.alarm."),
+    "monitor/phrase": (
+        *("Spreading phrase", "share of answers"),
+        "Answers that hold the phrase that grew most; 0 where none did.",
+    ),
+    "monitor/same": (
+        *("Same answer", "share of answers"),
+        "Different prompts answered word for word alike.",
+    ),
+    "monitor/words": ("Answer length in words", "words", "Of the answers that the monitor reads."),
+    "monitor/gold_low": ("Gold, lower end", "score of the gold scorer", "Of its 95 % interval."),
+    "monitor/gold_high": ("Gold, upper end", "score of the gold scorer", "Of its 95 % interval."),
     "time/step": ("A whole step", "seconds", ""),
 }
 
@@ -42,6 +59,19 @@ def arranged(names: Iterable[str]) -> list[dict]:
         for title, found in held.items()
         if found
     ]
+
+
+def banded(curves: Mapping[str, Thinned]) -> dict[str, Thinned]:
+    """The curves; those that are the ends of another one's interval become its low and high."""
+    left = dict(curves)
+    for name, ends in BANDS.items():
+        found = [left[each] for each in (name, *ends) if each in left]
+        if len(found) == 3 and all(np.array_equal(each.x, found[0].x) for each in found):
+            middle, low, high = found
+            left[name] = Thinned(middle.x, low.low, high.high, middle.y)
+            for each in ends:
+                del left[each]
+    return left
 
 
 def _group_of(name: str) -> str:

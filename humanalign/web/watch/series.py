@@ -10,9 +10,11 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from humanalign.evaluate.report.results import is_number
 from humanalign.web.watch.folder import Place, opened
@@ -121,20 +123,21 @@ class Series:
         return end > 0
 
     def _add_block(self, rows: list[dict]) -> bool:
-        """Add rows that all have the same numbers and rising steps at once; False if they differ.
+        """Add rows of numbers with rising steps at once; False if they are not.
 
-        This is what a trainer writes, and four times as fast as row by row.
+        This is what a trainer writes, and many times as fast as row by row. Rows of the same
+        names go together: a monitor that looks at every tenth step adds names to these.
         """
-        names = list(rows[0]) if rows else []
-        if "step" not in names or any(list(row) != names for row in rows):
-            return False
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for place, row in enumerate(rows):
+            alike.setdefault(tuple(row), []).append(place)
         try:
-            values = np.array([list(row.values()) for row in rows], dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):  # a text, a list, a number beyond floats
+            tables = {names: _table(rows, places) for names, places in alike.items()}
+            steps = np.array([row["step"] for row in rows], dtype=np.float64)
+        except (KeyError, TypeError, OverflowError):  # a text, a list, a number beyond floats
             return False
-        steps = values[:, names.index("step")]
         before = self._steps[self._rows - 1] if self._rows else -BEYOND
-        if not (np.diff(steps, prepend=before) > 0).all() or not abs(steps[-1]) < MOST_STEPS:
+        if not (np.diff(steps, prepend=before) > 0).all() or not (abs(steps) < MOST_STEPS).all():
             return False
         first, last = self._rows, self._rows + len(rows)
         while last > len(self._steps):
@@ -142,8 +145,10 @@ class Series:
         for column in self._columns.values():
             column[first:last] = np.nan
         self._steps[first:last] = steps
-        for place, name in enumerate(names):
-            self._put(slice(first, last), name, values[:, place])
+        for names, places in alike.items():
+            at = first + np.array(places)
+            for name, values in zip(names, tables[names].T, strict=True):
+                self._put(at, name, values)
         self._rows = last
         return True
 
@@ -167,7 +172,7 @@ class Series:
         self._rows += 1
         return True
 
-    def _put(self, rows: slice, name: str, values: Array) -> None:
+    def _put(self, rows: slice | NDArray[np.intp], name: str, values: Array) -> None:
         column = self._columns.get(name)
         if column is None:
             if name == "step" or len(self._columns) >= MOST_COLUMNS:
@@ -204,6 +209,14 @@ class Series:
             holes=dict(self._holes),
             whole=whole,
         )
+
+
+def _table(rows: list[dict], places: list[int]) -> Array:
+    """The values of rows that have the same names; TypeError where one is no number."""
+    values = [list(rows[place].values()) for place in places]
+    if not set(map(type, chain.from_iterable(values))) <= {int, float}:
+        raise TypeError("NumPy would read the text '1' as a number")
+    return np.array(values, dtype=np.float64)
 
 
 class Shelf:

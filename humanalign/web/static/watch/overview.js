@@ -8,6 +8,8 @@ const place = document.getElementById("rounds");
 const form = document.getElementById("choose");
 const most = Number(form.dataset.most);
 const rows = new Map(); // run id -> the row's parts
+let held = new Map(); // run id -> what was told of it last
+let edition = "";
 let order = "";
 
 function row(id) {
@@ -82,11 +84,18 @@ function choose() {
 }
 
 poll(async () => {
-  const { runs } = await ask("/api/runs");
+  const said = await ask("/api/runs", { edition });
+  edition = said.edition;
+  if (said.whole) held = new Map();
+  for (const run of said.runs) held.set(run.id, run);
+  const runs = [...held.values()].sort((a, b) => b.begun - a.begun || (a.name < b.name ? -1 : 1));
   const groups = new Map();
-  for (const run of runs) groups.set(run.group, [...(groups.get(run.group) ?? []), run]);
-  for (const id of [...rows.keys()]) if (!runs.some((run) => run.id === id)) rows.delete(id);
   for (const run of runs) {
+    if (!groups.has(run.group)) groups.set(run.group, []);
+    groups.get(run.group).push(run);
+  }
+  for (const id of [...rows.keys()]) if (!held.has(id)) rows.delete(id);
+  for (const run of said.runs) {
     if (!rows.has(run.id)) rows.set(run.id, row(run.id));
     fill(rows.get(run.id), run);
   }
