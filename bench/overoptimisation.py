@@ -170,15 +170,16 @@ def table(runs: Sequence[dict]) -> str:
         lines.append(
             f"| {r['seed']} | {first['gold']:.3f} | {gold['best']} ({r['best']}) | "
             f"{gold['choice']} ({r['choice']}) | {r['ratio']:.3f} [{low:.3f}, {high:.3f}] | "
-            f"{last['gold']:.3f} | {first['proxy']:.2f}, {last['proxy']:.2f} | {r['rang']} |"
+            f"{last['gold']:.3f} | {first['proxy']:.2f}, {last['proxy']:.2f} | {r['rang'] or '-'} |"
         )
     good = sum(r["ratio"] >= 0.95 for r in runs)
+    sure = sum(r["ratio_interval"][0] >= 0.95 for r in runs)
     turned = sum(
         r["measured"][-1]["gold"] < 0.8 * max(m["gold"] for m in r["measured"]) for r in runs
     )
     lines.append(
-        f"\nwithin 5 % of the best: {good} of {len(runs)} seeds; gold turned over (last under 80 % "
-        f"of the best) in {turned}"
+        f"\nwithin 5 % of the best: {good} of {len(runs)} seeds, the whole interval in {sure}; "
+        f"gold turned over (last under 80 % of the best) in {turned}"
     )
     return "\n".join(lines)
 
