@@ -6,6 +6,7 @@ is ever changed silently. The settings themselves are in settings.py.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -90,7 +91,8 @@ BESIDES = ("log_with", "monitor.show", "monitor.rollouts", "checkpoint.every", "
 
 def defaults_of(kind: type[Settings]) -> dict[str, object]:
     """Today's defaults by dotted name: what a run of a version without the key stands at."""
-    return {name: default for name, default, _ in keys(kind) if default != "required"}
+    found = {name: default for name, default, _ in keys(kind) if default != "required"}
+    return json.loads(json.dumps(found))  # as files hold them: tuples are lists
 
 
 def differing(before: Mapping, now: Mapping, defaults: Mapping) -> str | None:

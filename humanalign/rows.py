@@ -78,7 +78,8 @@ def columns(rows: Sequence[Mapping], needed: Sequence[str], path: Path | str) ->
 def write_rows(path: Path | str, rows: Iterable[Mapping]) -> Path:
     """Write `rows` as JSON lines (gzipped for `.gz`) under a temporary name, then rename."""
     text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
-    return write_bytes(path, text.encode())
+    # Half a character, which UTF-8 cannot hold, as JSON escapes it.
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path | str, content: bytes) -> Path:

@@ -120,8 +120,7 @@ class Run:
                 "name another directory with --run"
             )
         said = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8")) or {}
-        # As they are read back from YAML: tuples are lists.
-        now, older = (flatten(json.loads(json.dumps(dict(t)))) for t in (config, defaults))
+        now, older = flatten(json.loads(json.dumps(dict(config)))), defaults
         if key := differing(flatten(said), now, older):
             raise RunError(
                 f"{path} was started with {key}={flatten(said).get(key, older.get(key))!r}, now it "
@@ -306,8 +305,11 @@ class Run:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` under a temporary name and rename: a reader never sees half a file."""
-    write_bytes(path, text.encode())
+    """Write `text` under a temporary name and rename: a reader never sees half a file.
+
+    Half a character, which a model may write and UTF-8 cannot hold, becomes a question mark.
+    """
+    write_bytes(path, text.encode("utf-8", "replace"))
 
 
 def flatten(tree: Mapping, prefix: str = "") -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from humanalign.errors import RunError
+from humanalign.rows import read_rows
 from humanalign.run import Run, find_runs, flatten
 
 CONFIG = {"model": "a", "kl": {"coef": 0.05, "target": None}, "lr": 1e-5}
@@ -207,3 +208,11 @@ def test_a_damaged_run_does_not_hide_the_others(content, tmp_path, caplog):
 def test_how_many_steps_a_run_will_have_is_told_before_the_first(tmp_path):
     opened(tmp_path / "r").expect(12)
     assert json.loads((tmp_path / "r" / "run.json").read_text())["steps"] == 12
+
+
+def test_half_a_character_does_not_keep_a_run_from_ending(tmp_path):
+    run = opened(tmp_path / "r")
+    run.samples([{"completion": "\ud800"}])
+    run.finish({"phrase": "\ud800"})
+    assert read_rows(tmp_path / "r" / "samples.jsonl") == [{"completion": "\ud800"}]
+    assert json.loads((tmp_path / "r" / "run.json").read_text())["summary"] == {"phrase": "?"}

@@ -40,7 +40,7 @@ from humanalign.align.selfcheck import (
 )
 from humanalign.align.update import Update
 from humanalign.averaging import Average
-from humanalign.config import build
+from humanalign.config import build, defaults_of, differing
 from humanalign.errors import ConfigError, RunError
 from humanalign.models import Policy
 from humanalign.objectives import advantage, masked, reward
@@ -318,10 +318,11 @@ class Learner:
         about = json.loads((folder / FILE).read_text(encoding="utf-8"))
         saved = LearnerState(**about["state"])
         before, now = (flatten(x) for x in (about["settings"], self.config.model_dump(mode="json")))
-        if other := [key for key in now if key not in before or before[key] != now[key]]:
+        older = defaults_of(type(self.config))
+        if key := differing(before, now, older):
             raise RunError(
-                f"{folder} was saved with {other[0]}={before.get(other[0])!r}, now it is "
-                f"{now[other[0]]!r}; use the settings it was saved with"
+                f"{folder} was saved with {key}={before.get(key, older.get(key))!r}, now it is "
+                f"{now.get(key)!r}; use the settings it was saved with"
             )
         if saved.start != self.state.start:
             raise RunError(

@@ -60,8 +60,7 @@ def export(config: ExportConfig, place: Path, progress: Progress = None) -> Mapp
         card = f"{_head(run.id, record)}\n{_reward(place, out, record['summary'])}"
     else:
         card = _policy(place, out, Path(config.evaluation or place.resolve().parent))
-    # A model's words may hold half a character, which no file can.
-    write_text(out / "README.md", card.encode("utf-8", "replace").decode())
+    write_text(out / "README.md", card)
     return {"model": str(out), "run": run.id}
 
 
