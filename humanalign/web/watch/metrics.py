@@ -12,7 +12,8 @@ from humanalign.web.watch.thinning import Thinned
 # Group -> the metrics in it, the first ones first. What is in none is found a place by its name.
 GROUPS: dict[str, tuple[str, ...]] = {
     "Reward and distance": (
-        *("align/reward", "align/kl", "monitor/proxy", "monitor/gold", "monitor/gap"),
+        *("align/reward", "align/kl", "monitor/kl"),
+        *("monitor/proxy", "monitor/gold", "monitor/gap"),
         *("align/score", "align/objective", "align/accuracy", "align/reward_std"),
         *("reward/eval_accuracy", "reward/accuracy", "reward/loss", "reward/eval_loss"),
         *("reward/gap", "sft/loss", "sft/eval_loss"),
@@ -34,15 +35,6 @@ BANDS = {"monitor/gold": ("monitor/gold_low", "monitor/gold_high")}
 TITLES = {
     "align/updates": ("Updates", "optimizer steps", ""),
     "align/kl_alarm": ("KL alarm", "1 where it rang", "The distance was above kl.alarm."),
-    "monitor/phrase": (
-        *("Spreading phrase", "share of answers"),
-        "Answers that hold the phrase that grew most; 0 where none did.",
-    ),
-    "monitor/same": (
-        *("Same answer", "share of answers"),
-        "Different prompts answered word for word alike.",
-    ),
-    "monitor/words": ("Answer length in words", "words", "Of the answers that the monitor reads."),
     "monitor/gold_low": ("Gold, lower end", "score of the gold scorer", "Of its 95 % interval."),
     "monitor/gold_high": ("Gold, upper end", "score of the gold scorer", "Of its 95 % interval."),
     "time/step": ("A whole step", "seconds", ""),
