@@ -151,9 +151,11 @@ def _tell(
         n = len(rows["after"])
         if n < 2:
             reason = f"an interval needs at least 2 requests, here is {n}"
-            alone[path] = {side: Undefined(metric, reason, n).as_dict() for side in rows}
+            nothing = {side: Undefined(metric, reason, n).as_dict() for side in rows}
+            alone[path] = {**nothing, "better": look.better}
         elif "before" not in rows:
-            alone[path] = {"after": _one(metric, rows["after"], look, seed).as_dict()}
+            after = _one(metric, rows["after"], look, seed).as_dict()
+            alone[path] = {"after": after, "better": look.better}
         elif look.share:
             family[metric] = compare_shares(metric, rows["before"], rows["after"], seed=seed)
         else:

@@ -113,7 +113,7 @@ def _percent(number: Mapping, sign: str = "") -> str:
     if number["value"] is None:
         return f"undefined: {number['reason']}"
     value, low, high = (100 * number[k] for k in ("value", "ci_low", "ci_high"))
-    return f"{value:{sign}.1f} % [{low:{sign}.1f}, {high:{sign}.1f}]"
+    return f"{value:{sign}.1f} % [{low:{sign}.1f}, {high:{sign}.1f}]".replace("-", "−")
 
 
 def _compared(numbers: Mapping[str, Mapping]) -> bool:

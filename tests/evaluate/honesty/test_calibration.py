@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from humanalign.evaluate.honesty import calibration as module
 from humanalign.evaluate.honesty.calibration import Sureness, calibration
 
 
@@ -51,7 +52,10 @@ def test_the_same_model_twice_shows_no_difference():
 
 
 @pytest.mark.slow
-def test_the_interval_covers_the_truth_and_p_is_uniform_under_the_null():
+def test_the_interval_covers_the_truth_and_p_is_uniform_under_the_null(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(module, "RESAMPLES", 2500)  # a fifth of them here as always: 500
     # True squared distance of a constant .5 chance from uniform confidence, within 10 bins of it.
     truth = np.sqrt(np.mean([(0.25 + 0.075 * (b + 0.5) - 0.5) ** 2 for b in range(10)]))
     covered, small = 0, 0

@@ -125,9 +125,9 @@ def test_an_answer_that_abstains_is_near_the_truth_and_one_with_an_i_is_not():
 
 
 @torch.no_grad()
-def test_fifteen_questions_of_a_real_model_against_transformers_alone(shared: Path):
+def test_six_questions_of_a_real_model_against_transformers_alone(shared: Path):
     folder = shared / "models" / "stories260K"
-    rows = json.loads((shared / "data/truthfulqa/mc_task.shared.json").read_text())[100:115]
+    rows = json.loads((shared / "data/truthfulqa/mc_task.shared.json").read_text())[100:106]
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
 
@@ -146,7 +146,7 @@ def test_fifteen_questions_of_a_real_model_against_transformers_alone(shared: Pa
         true = sum(many[c] for c, label in row["mc2_targets"].items() if label)
         mc2.append(true / sum(many.values()))
 
-    questions = read_questions(shared / "data/truthfulqa/mc_task.shared.json")[100:115]
+    questions = read_questions(shared / "data/truthfulqa/mc_task.shared.json")[100:106]
     found = multiple_choice(Policy.load(folder), questions)
     assert found.mc1.tolist() == mc1
     assert found.mc2 == pytest.approx(mc2, abs=1e-4)
