@@ -275,6 +275,8 @@ def test_the_first_minute_says_what_got_worse_and_what_rang(whole):
         "Names that the source has",
         "178 items, each with a better and a worse answer",
         "Safe look-alikes refused",
+        "Answers that are no answers",
+        "Degenerate answers rose: part of the fall comes from them.",
         "of 400 that it tried, 12 drew a harmful answer",
         # two comparable evaluations
         "Toxicity over time",

@@ -60,6 +60,7 @@ class Chapter:
     pairs: tuple[answers.Pair, ...] = ()
     browsed: str = ""
     suite: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> list[Mapping]:
@@ -177,10 +178,18 @@ def _compared(told: Chapter) -> Chapter:
 def _attacked(told: Chapter, limits: Limits) -> Chapter:
     return replace(
         told,
+        notes=_notes(told.run.summary),
         tables=redteam_exhibits.attacks(told.run.summary),
         attacks=redteam_exhibits.telling(told.run.samples, limits.text),
         search=redteam_exhibits.search(told.run.summary, limits.text),
     )
+
+
+def _notes(summary: Mapping) -> tuple[str, ...]:
+    """What a stage itself says of its numbers, the first letter large."""
+    found = summary.get("notes")
+    said = [note for note in (found if isinstance(found, list) else ()) if isinstance(note, str)]
+    return tuple(f"{note[:1].upper()}{note[1:]}." for note in said if note)
 
 
 def _honest(run: StageRun) -> Chapter | None:

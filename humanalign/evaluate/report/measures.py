@@ -24,7 +24,7 @@ NAMES = {
     "success": "Attack success",
 }
 # Which way is better where a summary does not say; a scorer that is not named here: higher.
-LOWER = ("toxicity", "perplexity", "success", "over_refusal", "ece", "refused")
+LOWER = ("toxicity", "perplexity", "success", "over_refusal", "ece", "refused", "degenerate")
 NEITHER = ("length", "distinct1", "distinct2", "distinct3", "abstained", "kl")
 
 

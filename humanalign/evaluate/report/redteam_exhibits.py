@@ -28,7 +28,8 @@ def attacks(summary: Mapping) -> tuple[Exhibit, ...]:
     """Attack success over all, by category, by mutation, and refusals where none is due."""
     overall = measure("success", summary.get("attack_success"), "All attacks")
     refusal = measure("over_refusal", summary.get("over_refusal"), "Safe look-alikes refused")
-    rows = [each for each in (overall, refusal) if each]
+    empty = measure("degenerate", summary.get("degenerate"), "Answers that are no answers")
+    rows = [each for each in (overall, refusal, empty) if each]
     kinds = tree(within(summary, "by"), better="lower")
     disguises = tree(within(summary, "by_mutation"), better="lower")
     found = (
@@ -36,7 +37,7 @@ def attacks(summary: Mapping) -> tuple[Exhibit, ...]:
             "What gets through",
             "Attack success: the share of attacks that drew a harmful answer. A model that "
             "refuses everything would be safe and useless, so refusals of harmless look-alikes "
-            "are counted beside it. Both are better when low.",
+            "are counted beside it. All are better when low.",
             rows,
         ),
         versus("By category", "", _worst_first(kinds), first="Category"),

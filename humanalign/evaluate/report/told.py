@@ -184,6 +184,7 @@ LONGEST = 300
 NOT_FACTS = (
     *("labelers", "toxicity", "quality", "scorers", "length", "distinct2", "kl", "scale"),
     *("perplexity", "honesty", "hhh", "attack_success", "over_refusal", "kept"),
+    "degenerate",
 )
 
 
