@@ -12,6 +12,7 @@ from humanalign.errors import DataError
 from humanalign.prefer.store import FeedbackStore
 from humanalign.reward.sources import resolve
 from humanalign.rows import read_rows, write_rows
+from humanalign.settings import EvaluateConfig
 from humanalign.tiny.world import prompts
 from humanalign.types import Comparison, Completion, Prompt, Ranking, Rater, Sampler
 from humanalign.verbs import evaluating
@@ -202,6 +203,20 @@ def test_suites_and_measures_are_one_family_and_sides_have_the_names_that_were_t
     smallest = min(each["p_holm"] for each in (found["toxicity"], found["scorers"]["blend"], *rest))
     assert smallest == pytest.approx(min(1, least * len(ps)))
     assert (found["against"], found["perplexity"]["under"]) == (str(llama), str(llama))
+
+
+@pytest.mark.parametrize(
+    "words", [{"prompts": "p.jsonl"}, {"prompts": "p.jsonl", "hhh": "i.jsonl"}]
+)
+def test_the_bar_runs_to_its_end_and_no_further(folder, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    item = {"prompt": "w1", "chosen": "w1", "rejected": "w2", "category": "x"}
+    write_rows(folder / "i.jsonl", [item, {**item, "prompt": "w2"}])
+    seen = []
+    config = EvaluateConfig(model="tiny-instruct", max_new_tokens=4, limit=3, **words)
+    evaluating.evaluate(config, tmp_path / "run", lambda *step: seen.append(step))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1][0] == seen[-1][1]
 
 
 def test_a_classifier_is_read_by_the_probability_of_its_named_label(

@@ -79,44 +79,27 @@ def evaluate(
         raise ConfigError(f"samples: expected 1 or more answers a prompt, got {samples}")
     terms = Terms(scorers, {TOXICITY, *lower}, wanted, support, seed)
     sampling = sampling or Sampling()
-    sides = {}
     models = {"after": policy} | ({"before": against} if against else {})
     parts = Parts(progress, len(models) + 2 * bool(against) + bool(against and judge))
+    sides = {}
     for name, model in models.items():
+        asked = [model.render(prompt) for prompt in different]
+        draws = {"samples": samples, "seed": seed, "batch": batch}
         answers = kept_answers(
-            run or keep,
-            name,
-            model,
-            [model.render(prompt) for prompt in different],
-            sampling,
-            seed=seed,
-            samples=samples,
-            batch=batch,
-            progress=parts.next(),
+            run or keep, name, model, asked, sampling, **draws, progress=parts.next()
         )
         sides[name] = measure(different, answers, scorers, support=support)
     found = Evaluation(policy.name, None, len(different), {}, (), tuple(rows(different, sides)))
     if against is None:
         results = _alone(sides["after"], terms)
     else:
-        after, before = sides["after"], sides["before"]
-        surprise = compare_perplexity(
-            against, different, before.answers, after.answers, seed=seed, progress=parts.next()
-        )
-        kl = divergence(
-            policy,
-            against,
-            different,
-            after.answers,
-            sampling=sampling,
-            seed=seed,
-            progress=parts.next(),
-        )
         duels = {"people": people} if people else {}
-        if judge is not None:
-            duels = {"judge": _judged(judge, different, before, after, parts.next()), **duels}
-        family = family_of(before, after, surprise, terms)
-        results = beside(family, before, after, terms, Judged(surprise, against.name, kl, duels))
+        judged = _between(
+            (policy, against), different, sides, sampling, judge=judge, seed=seed, parts=parts
+        )
+        judged = replace(judged, duels={**judged.duels, **duels})
+        family = family_of(sides["before"], sides["after"], judged.surprise, terms)
+        results = beside(family, sides["before"], sides["after"], terms, judged)
         found = replace(found, against=against.name, comparisons=tuple(family.values()))
     results["comparable"] = comparable(different, scorers, sampling, samples)
     results["repeated_prompts_left_out"] = len(prompts) - len(different)
@@ -127,6 +110,35 @@ def evaluate(
         run.samples(found.samples)
         run.finish(found.summary())
     return found
+
+
+def _between(
+    models: tuple[Policy, Policy],
+    prompts: Sequence[Prompt],
+    sides: Mapping[str, Side],
+    sampling: Sampling,
+    *,
+    judge: Judge | None,
+    seed: int,
+    parts: Parts,
+) -> Judged:
+    """What takes the models themselves: perplexity, KL and the judge, one part of the bar each."""
+    policy, against = models
+    before, after = sides["before"], sides["after"]
+    surprise = compare_perplexity(
+        against, prompts, before.answers, after.answers, seed=seed, progress=parts.next()
+    )
+    kl = divergence(
+        policy,
+        against,
+        prompts,
+        after.answers,
+        sampling=sampling,
+        seed=seed,
+        progress=parts.next(),
+    )
+    duels = {"judge": _judged(judge, prompts, before, after, parts.next())} if judge else {}
+    return Judged(surprise, against.name, kl, duels)
 
 
 def unrepeated(prompts: Sequence[Prompt]) -> list[Prompt]:

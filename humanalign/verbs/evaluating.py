@@ -72,7 +72,8 @@ def evaluate(config: EvaluateConfig, place: Path, progress: Progress = None) -> 
     )
     with run.unless_mistaken():
         parts = Parts(progress, bool(items) + bool(asked))
-        suites = _suites(run, config, policy, against, items=items, progress=parts.next())
+        bar = parts.next() if items else None
+        suites = _suites(run, config, policy, against, items=items, progress=bar)
         if asked:
             found = _measured(
                 run, config, policy, against, asked, judge=judge, progress=parts.next()
