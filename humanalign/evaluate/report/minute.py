@@ -71,9 +71,12 @@ def _compared(chapters: Sequence[Chapter]) -> list[Measure]:
     run, attacked = _last(chapters, "evaluate"), _last(chapters, "redteam")
     found = [*measures(run.summary), *measured(run.summary)] if run else []
     if attacked:
-        read = (("success", "attack_success"), ("over_refusal", "over_refusal"))
-        names = {"success": "Attack success", "over_refusal": "Harmless requests refused"}
-        told = [measure(key, attacked.summary.get(at), names[key]) for key, at in read]
+        read = (
+            ("success", "attack_success", "Attack success"),
+            ("over_refusal", "over_refusal", "Harmless requests refused"),
+            ("degenerate", "degenerate", "Answers to attacks that are no answers"),
+        )
+        told = [measure(key, attacked.summary.get(at), name) for key, at, name in read]
         found += [each for each in told if each]
     return [each for each in found if each.before]
 
