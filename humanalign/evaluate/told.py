@@ -33,7 +33,7 @@ def lines(summary: Mapping) -> Iterator[str]:
     yield from _compared(told, power) if compared else _alone(told)
     yield from _adjusted(power)
     if 1 < summary.get("prompts", 0) < ROUGH:
-        yield f"Under {ROUGH} prompts the intervals are rough, and rather too short than too long."
+        yield f"Under {ROUGH} prompts the intervals are rough."
     by = list(_inside(within(summary, "hhh", "by"), "hhh"))
     if by:
         yield "\nExploratory: categories, their p adjusted among themselves only"
@@ -185,14 +185,14 @@ def _margins(found: Sequence[Mapping]) -> Iterator[str]:
         sign = " %" if each.get("relative") else ""
         way = {"fall": "may fall by", "rise": "may rise by"}.get(str(each.get("loss")), "may move")
         change = {key: unit * each["difference"][key] for key in ("value", "ci_low", "ci_high")}
-        seen = _interval({**change, "n": each["difference"].get("n")}, signed=True)
+        seen = _interval(change, signed=True, unit=sign)
         verdict = "not worse: shown" if each.get("shown") else "not worse: NOT shown"
         verdict += f", {each['obstacle']}" if each.get("obstacle") else ""
         rows.append(
             (
                 f"  {called(str(each.get('metric')))}",
                 f"{way} {unit * each['margin']:g}{sign}",
-                f"{seen}{sign}",
+                seen,
                 verdict,
             )
         )
@@ -249,7 +249,7 @@ def called(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _interval(result: object, *, signed: bool = False) -> str:
+def _interval(result: object, *, signed: bool = False, unit: str = "") -> str:
     """ "0.308 [0.236, 0.386]", all three to the digit that the width of the interval calls for.
 
     An interval without width is none: then nothing varied.
@@ -262,8 +262,8 @@ def _interval(result: object, *, signed: bool = False) -> str:
     said = [f"{result[key]:{form}}" for key in ("value", "ci_low", "ci_high")]
     said = [text.lstrip("+-") if not text.strip("+-0.,") else text for text in said]
     if result["ci_low"] == result["ci_high"]:
-        return f"{said[0]} (did not vary)".replace("-", "−")
-    return f"{said[0]} [{said[1]}, {said[2]}]".replace("-", "−")
+        return f"{said[0]}{unit} (did not vary)".replace("-", "−")
+    return f"{said[0]} [{said[1]}, {said[2]}]{unit}".replace("-", "−")
 
 
 def _percent(result: Mapping) -> str:
