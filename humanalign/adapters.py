@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, cast
 
 import torch
@@ -53,6 +54,20 @@ def add_adapter(model: nn.Module, lora: Lora, *, freeze_encoder: bool = False) -
         return get_peft_model(model, config)  # type: ignore[arg-type, return-value]
     except ValueError as error:
         raise ConfigError(f"lora.targets: {list(lora.targets)} fit no layer ({error})") from None
+
+
+def save_adapter(model: PeftModel, path: Path, *, base: str) -> None:
+    """Write the adapter and what it is, in the same bytes every time.
+
+    A local base is named by its full path, so that the adapter finds it from anywhere; the layers
+    are sorted, since a set is written in another order by every process.
+    """
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = str(Path(base).resolve()) if Path(base).is_dir() else base
+    named = getattr(config, "target_modules", None)
+    if isinstance(named, set):
+        vars(config)["target_modules"] = sorted(named)
+    model.save_pretrained(str(path), selected_adapters=["default"], save_embedding_layers=False)
 
 
 def load_adapter(model: nn.Module, path: str) -> PeftModel:

@@ -23,7 +23,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as hf_logging
 
-from humanalign.adapters import Lora, Reference, add_adapter, add_second, in_use, load_adapter
+from humanalign.adapters import (
+    Lora,
+    Reference,
+    add_adapter,
+    add_second,
+    in_use,
+    load_adapter,
+    save_adapter,
+)
 from humanalign.attention import SHORT, plain_attention
 from humanalign.decoding import Sampling, chosen_logprobs, warp
 from humanalign.encoding import Encoding
@@ -365,14 +373,7 @@ class Policy:
         """Write the adapter (LoRA) or the whole model, and the tokenizer; `load` reads it back."""
         path.mkdir(parents=True, exist_ok=True)
         if self.has_adapter:
-            about = self.adapter.peft_config["default"]
-            about.base_model_name_or_path = _portable(self.name)
-            named = getattr(about, "target_modules", None)
-            if isinstance(named, set):  # which every process writes in another order
-                vars(about)["target_modules"] = sorted(named)
-            self.adapter.save_pretrained(
-                str(path), selected_adapters=["default"], save_embedding_layers=False
-            )
+            save_adapter(self.adapter, path, base=self.name)
         else:
             self.hf.save_pretrained(path)
         self.tokenizer.save_pretrained(path)
@@ -395,8 +396,3 @@ def default_device() -> str:
 def _inside(model: nn.Module) -> PreTrainedModel:
     inner = model.get_base_model() if isinstance(model, PeftModel) else model
     return cast(PreTrainedModel, inner)
-
-
-def _portable(name: str) -> str:
-    """A local directory by its full path, so that the adapter finds its base from anywhere."""
-    return str(Path(name).resolve()) if Path(name).is_dir() else name
