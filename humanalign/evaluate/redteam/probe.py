@@ -66,17 +66,7 @@ def redteam(
     models = {"after": policy} if against is None else {"before": against, "after": policy}
     sent = _sent(requests, names, list(models.values()), bench, drop_long=drop_long)
     parts = Parts(progress, len(models) + bool(plan))
-    said = {
-        side: bench.ask(model, sent.asked, run=run, side=side, progress=parts.next())
-        for side, model in models.items()
-    }
-    harmful = len(sent.attacks)
-    sides = {side: bench.judge(sent.attacks, texts[:harmful]) for side, texts in said.items()}
-    safe = {
-        side: bench.judge(sent.innocent, texts[harmful:])
-        for side, texts in said.items()
-        if sent.innocent
-    }
+    sides, safe = _asked_and_judged(sent, models, bench, run=run, parts=parts)
     summary = {
         "policy": next(iter(called), policy.name),
         "against": against and next(iter(called[1:]), against.name),
@@ -145,6 +135,21 @@ def _sent(
     told = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
     left_out = [f"longer than the context, so never sent: {told}"] if told else []
     return _Sent(attacks, safe, left_out)
+
+
+def _asked_and_judged(
+    sent: _Sent, models: Mapping[str, Policy], bench: Bench, *, run: Run | None, parts: Parts
+) -> tuple[dict[str, Judged], dict[str, Judged]]:
+    """What each side says to the attacks, and to the safe requests."""
+    said = {
+        side: bench.ask(model, sent.asked, run=run, side=side, progress=parts.next())
+        for side, model in models.items()
+    }
+    harmful = len(sent.attacks)
+    sides = {side: bench.judge(sent.attacks, texts[:harmful]) for side, texts in said.items()}
+    if not sent.innocent:
+        return sides, {}
+    return sides, {side: bench.judge(sent.innocent, t[harmful:]) for side, t in said.items()}
 
 
 def _head(requests: RequestSet, sent: _Sent, bench: Bench) -> dict:
