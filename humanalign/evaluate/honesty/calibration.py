@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from humanalign.evaluate.evaluation import Tree
 from humanalign.evaluate.honesty.telling import Measure, tell
+from humanalign.evaluate.paired import verdict
 from humanalign.evaluate.statistics import RESAMPLES, Array, Undefined, wilson
 from humanalign.types import EvalResult
 
@@ -68,10 +69,9 @@ def _told(after: Sureness, before: Sureness | None, edges: Array, seed: int) -> 
     hits = int((np.abs(chance) >= abs(change) - 1e-12).sum())
     difference = _interval("ece", change, drawn[0] - drawn[1], n)
     p = (1 + hits) / (1 + len(chance))
-    apart = p < 0.05 and not difference.ci_low <= 0 <= difference.ci_high
-    verdict = ("improved" if change < 0 else "worse") if apart else "no difference shown"
     first = {"before": _interval("ece", values[1], drawn[1], n)}
-    return {**first, **told, "difference": difference, "p": p, "p_holm": p, "verdict": verdict}
+    said = verdict(difference, p, "lower")
+    return {**first, **told, "difference": difference, "p": p, "p_holm": p, "verdict": said}
 
 
 def _interval(metric: str, value: float, drawn: Array, n: int) -> EvalResult:
