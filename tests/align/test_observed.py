@@ -217,6 +217,13 @@ def test_what_gold_chose_is_in_best_though_nobody_asked_to_go_back(llama, tmp_pa
     assert same(chosen, load_file(tmp_path / "two" / "policy" / "adapter_model.safetensors"))
 
 
+def test_a_step_lasts_as_long_as_its_parts_and_watching_is_one_of_them(llama, tmp_path):
+    watched(llama, tmp_path / "r", curious())
+    last = json.loads((tmp_path / "r" / "metrics.jsonl").read_text().splitlines()[-1])
+    parts = ("rollout", "score", "update", "monitor")
+    assert last["time/step"] == pytest.approx(sum(last[f"time/{name}"] for name in parts))
+
+
 def test_two_policies_of_the_same_run_are_described_by_the_same_bytes(llama, tmp_path):
     started(llama, SHORT).save(tmp_path)
     named = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
