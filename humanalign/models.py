@@ -125,7 +125,8 @@ class Policy:
     @property
     def hf(self) -> PreTrainedModel:
         """The transformers model, with adapters (if any) inside its layers."""
-        return _inside(self.model)
+        inner = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+        return cast(PreTrainedModel, inner)
 
     @property
     def adapter(self) -> PeftModel:
@@ -391,8 +392,3 @@ class Policy:
 def default_device() -> str:
     """The accelerator where there is one, else the CPU."""
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _inside(model: nn.Module) -> PreTrainedModel:
-    inner = model.get_base_model() if isinstance(model, PeftModel) else model
-    return cast(PreTrainedModel, inner)
