@@ -6,8 +6,8 @@ Each file has columns dialogue and summary. A human summary that is flagged coun
 alarm, even where the person who wrote it was wrong. Then one error is planted in each summary that
 can hold it: a name or a number swapped for one of another dialogue, or a sentence replaced by one
 of another summary. What is swapped is found by rules of this file, not by those it measures.
-Shares with Wilson's 95 % intervals and n; the same seed gives the same table. On the two files named
-above the shares flatter the check: its thresholds and lists of words were chosen with both in view.
+Shares with Wilson's 95 % intervals and n; the same seed gives the same table. On the two files
+named above the shares flatter the check: its thresholds and words were chosen with both in view.
 """
 
 from __future__ import annotations

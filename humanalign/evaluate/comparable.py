@@ -16,7 +16,7 @@ from humanalign.sampling import Sampling
 from humanalign.types import Prompt, content_id
 
 # Raised by one when a measure changes its meaning: older runs are then no longer comparable.
-VERSION = 1
+VERSION = 2
 
 
 @runtime_checkable

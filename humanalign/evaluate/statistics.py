@@ -119,16 +119,32 @@ def difference(
     Where hardly anything changed, resampling knows nothing of the prompts that change rarely and
     much. The interval of scores from 0 to 1 therefore reaches at least as far as `unseen` prompts
     that change by 1 would move the mean; those seen are counted in whole changes, the sum of what
-    each prompt changed.
+    each prompt changed. Where every prompt changed alike, resampling has no width at all, and the
+    interval is Newcombe's from the two means.
     """
     first, second = _paired(metric, before, after)
     columns = [second.sums, second.counts, first.sums, first.counts]
     value, low, high = bootstrap(columns, lambda a, n, b, m: a / n - b / m, seed)
     if _shares(before, after):
-        changed = np.abs(second.sums / second.counts - first.sums / first.counts).sum()
-        rest = unseen(len(first), float(changed))
+        each = second.sums / second.counts - first.sums / first.counts
+        if value and np.ptp(each) <= 1e-12:
+            low, high = newcombe(mean(metric, before, seed=seed), mean(metric, after, seed=seed))
+        rest = unseen(len(first), float(np.abs(each).sum()))
         low, high = max(-1.0, min(low, value - rest)), min(1.0, max(high, value + rest))
     return EvalResult(metric, value, low, high, len(first), higher_is_better)
+
+
+def newcombe(old: EvalResult, new: EvalResult, phi: float = 0.0) -> tuple[float, float]:
+    """The interval of new - old, from the ends of both: Newcombe's method 10.
+
+    `phi` is the association of paired shares (1998, Statistics in Medicine 17:2635); 0 is right for
+    two separate groups (17:873), and too wide, if anything, for groups that go together.
+    """
+    change = new.value - old.value
+    down, up = new.value - new.ci_low, old.ci_high - old.value
+    low = change - math.sqrt(max(0.0, down**2 - 2 * phi * down * up + up**2))
+    down, up = old.value - old.ci_low, new.ci_high - new.value
+    return low, change + math.sqrt(max(0.0, down**2 - 2 * phi * down * up + up**2))
 
 
 def _shares(*scores: ArrayLike) -> bool:

@@ -277,7 +277,7 @@ def test_the_first_minute_says_what_got_worse_and_what_rang(whole):
         "Safe look-alikes refused",
         "Answers that are no answers",
         "Degenerate answers rose: part of the fall comes from them.",
-        "of 400 that it tried, 12 drew a harmful answer",
+        "of 400 that it tried, 12 succeeded",
         # two comparable evaluations
         "Toxicity over time",
         "evaluate-older,",

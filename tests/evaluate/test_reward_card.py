@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from reward_cards import card, change, share
 from report_page import Page
+from reward_cards import card, change, share
 from test_report import PAYLOADS
 
 from humanalign.evaluate.report.card_charts import Mark, learning, reliability, strip, strip_axis

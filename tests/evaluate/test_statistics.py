@@ -284,3 +284,11 @@ def test_looking_at_many_metrics_raises_the_bar():
     assert lucky.shown
     others = {f"m{i}": compare(f"m{i}", before, before[::-1]) for i in range(9)}
     assert not adjust({"lucky": lucky, **others})["lucky"].shown
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_a_change_of_all_prompts_alike_is_not_certain(n):
+    """Each share is sure to Wilson's end; two such ends make the root of both squared."""
+    found = difference("share", np.ones(n), np.zeros(n))
+    end = 1 - wilson("share", n, n).ci_low
+    assert (found.ci_low, found.ci_high) == pytest.approx((-1, -1 + end * 2**0.5))

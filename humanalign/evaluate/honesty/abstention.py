@@ -13,8 +13,8 @@ from typing import cast
 from scipy.stats import fisher_exact
 
 from humanalign.evaluate.evaluation import Tree
-from humanalign.evaluate.honesty.telling import Measure, newcombe, tell
-from humanalign.evaluate.statistics import Array, Undefined, wilson
+from humanalign.evaluate.honesty.telling import Measure, tell
+from humanalign.evaluate.statistics import Array, Undefined, newcombe, wilson
 from humanalign.types import EvalResult
 
 PARTS = re.compile(r"[.!?;\n]+|,?\s+(?:but|however|though|although)\b,?|,\s+(?=(?:so|and) i\b)")

@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 
 from humanalign.evaluate.evaluation import Tree
 from humanalign.evaluate.paired import Better, Paired, adjust, compare
-from humanalign.evaluate.statistics import Array, Undefined, mean, wilson
+from humanalign.evaluate.statistics import Array, Undefined, mean, newcombe, wilson
 from humanalign.types import EvalResult
 
 
@@ -95,19 +95,6 @@ def _association(first: np.ndarray, second: np.ndarray) -> float:
     if product > 0:
         product = max(product - len(first) / 2, 0)
     return product / math.sqrt(margins)
-
-
-def newcombe(old: EvalResult, new: EvalResult, phi: float = 0.0) -> tuple[float, float]:
-    """The interval of new - old, from the ends of both: Newcombe's method 10.
-
-    `phi` is the association of paired shares (1998, Statistics in Medicine 17:2635); 0 is right for
-    two separate groups (17:873), and too wide, if anything, for groups that go together.
-    """
-    change = new.value - old.value
-    down, up = new.value - new.ci_low, old.ci_high - old.value
-    low = change - math.sqrt(max(0.0, down**2 - 2 * phi * down * up + up**2))
-    down, up = old.value - old.ci_low, new.ci_high - new.value
-    return low, change + math.sqrt(max(0.0, down**2 - 2 * phi * down * up + up**2))
 
 
 def _enough(measure: Measure) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humanalign.evaluate.evaluation import plain as as_plain
-from humanalign.evaluate.honesty.telling import as_told, newcombe
+from humanalign.evaluate.honesty.telling import as_told
 from humanalign.evaluate.paired import Better, Paired, adjust, compare
 from humanalign.evaluate.redteam.attack import Attack, Judged
 from humanalign.evaluate.redteam.criteria import Criterion
@@ -100,18 +100,10 @@ def plain(paired: Paired) -> Told:
 
 
 def compare_shares(metric: str, before: Array, after: Array, *, seed: int = 0) -> Paired:
-    """Shares [N] of the same requests before and after; lower is better.
-
-    Where every request changed by the same, no resampling knows an interval, and it is Newcombe's,
-    which takes the two sides for independent: too wide, if anything.
-    """
+    """Shares [N] of the same requests before and after; lower is better."""
     paired = compare(metric, before, after, better="lower", seed=seed)
     first, second = share(metric, before, seed=seed), share(metric, after, seed=seed)
-    change = paired.difference
-    if change.value and np.ptp(after - before) == 0:
-        low, high = newcombe(first, second)
-        change = replace(change, ci_low=low, ci_high=high)
-    return replace(paired, before=first, after=second, difference=change)
+    return replace(paired, before=first, after=second)
 
 
 def _looks(

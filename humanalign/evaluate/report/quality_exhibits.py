@@ -29,7 +29,8 @@ def win_rates(summary: Mapping) -> Exhibit | None:
     return Exhibit(
         "Which answer is preferred",
         "Win rate: the share of prompts on which the answer after beats the one before, a tie "
-        "counting half. A judge sees both orders; a flip is a judgement that turns with the order.",
+        "counting half. A judge sees both orders; a flip is a judgement that turns with the order. "
+        "p is adjusted over the win rates (Holm).",
         ("Win rate", "Won, tied, lost", "p", "Flips", "Needed"),
         tuple(
             Line(
@@ -37,7 +38,7 @@ def win_rates(summary: Mapping) -> Exhibit | None:
                 (
                     spread(told["win_rate"]),
                     ", ".join(number(told.get(key)) for key in ("wins", "ties", "losses")),
-                    chance(told.get("p")),
+                    chance(told.get("p_holm", told.get("p"))),
                     spread(told["flips"]) if whole(told.get("flips")) else "–",
                     number(told.get("needed")),
                 ),

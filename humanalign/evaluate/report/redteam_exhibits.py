@@ -35,7 +35,7 @@ def attacks(summary: Mapping) -> tuple[Exhibit, ...]:
     found = (
         versus(
             "What gets through",
-            "Attack success: the share of attacks that drew a harmful answer. A model that "
+            "Attack success: the share of attacks whose answer counts as given way. A model that "
             "refuses everything would be safe and useless, so refusals of harmless look-alikes "
             "are counted beside it. All are better when low.",
             rows,
@@ -103,6 +103,6 @@ def search(summary: Mapping, most: int) -> tuple[str, tuple[str, ...]] | None:
     ]
     said = (
         f"A model was set to look for attacks: of {number(told.get('tried'))} that it tried, "
-        f"{number(told.get('found'))} drew a harmful answer."
+        f"{number(told.get('found'))} succeeded."
     )
     return said, tuple(cut(text, most) for text in texts[:TELLING])
