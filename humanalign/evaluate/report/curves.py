@@ -37,7 +37,7 @@ METRICS: dict[str, tuple[str, str, str, str]] = {
         "How many ways to go on the policy sees. A collapse is sameness.",
     ),
     "align/length": (
-        *("Answer length", "tokens", ANSWERS),
+        *("Length in tokens", "tokens", ANSWERS),
         "Length that chases reward is a warning.",
     ),
     "align/finished": (
@@ -142,7 +142,7 @@ METRICS: dict[str, tuple[str, str, str, str]] = {
         *("Same answer twice", "share of answers", ANSWERS),
         "Answers that another prompt got word for word.",
     ),
-    "monitor/words": ("Answer length", "words", ANSWERS, "The mean over a batch's answers."),
+    "monitor/words": ("Length in words", "words", ANSWERS, "The mean over a batch's answers."),
     "monitor/unfinished": (
         *("Cut-off answers", "share of answers", ANSWERS),
         "Answers without an end of their own.",
