@@ -190,7 +190,7 @@ def test_a_run_of_another_stage_and_of_another_config(align, llama, capfd):
 
 def test_an_unfinished_run_is_no_model_and_no_reward(align, capfd, tmp_path):
     (tmp_path / "r").mkdir()
-    record = {"stage": "align", "id": "x", "status": "running", "parents": [], "config_hash": ""}
+    record = {"stage": "align", "id": "x", "status": "running", "started": "2026-01-01"}
     written(tmp_path / "r" / "run.json", json.dumps(record))
     assert "not finished" in sentence(capfd, [*without(align, "model"), "model=r"])
 
