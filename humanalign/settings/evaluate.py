@@ -39,6 +39,9 @@ class EvaluateConfig(ReadsPrompts, Samples):
     truthfulqa: str | None = Field(
         default=None, description="TruthfulQA.csv or mc_task.json: true answers before and after"
     )
+    few_shot: bool = Field(
+        default=False, description="six answered questions before each of TruthfulQA's"
+    )
     hhh: str | None = Field(
         default=None, description="helpful, honest, harmless: own, or a file of comparisons"
     )

@@ -117,6 +117,8 @@ def _checked(config: EvaluateConfig) -> str:
     """The model; ConfigError for all that can be known to be wrong before anything is read."""
     if config.model is None:
         raise ConfigError("model is required; give model=...")
+    if config.few_shot and not config.truthfulqa:
+        raise ConfigError("few_shot: only TruthfulQA is asked so; give truthfulqa=FILE")
     for key in ("judge", "store"):
         if getattr(config, key) and not config.against:
             raise ConfigError(f"{key}: a win rate needs a model before; give against=")
@@ -132,7 +134,7 @@ def _items(config: EvaluateConfig) -> SuiteItems | None:
     """What the suites ask, None where there is none."""
     if not (config.truthfulqa or config.hhh):
         return None
-    return read_suites(truthfulqa=config.truthfulqa, hhh=config.hhh)
+    return read_suites(truthfulqa=config.truthfulqa, hhh=config.hhh, few_shot=config.few_shot)
 
 
 def _asked(config: EvaluateConfig) -> _Asked | None:

@@ -40,12 +40,11 @@ class Suites:
     """`results`: the parts "honesty" and "hhh" that were asked for; `samples`: rows to read.
 
     A row has "suite" ("truthfulqa" or "hhh") and, for each model, columns ending in _before and
-    _after. `ids` are the hashes of what was asked.
+    _after.
     """
 
     results: dict = field(default_factory=dict)
     samples: list[dict] = field(default_factory=list)
-    ids: dict[str, str] = field(default_factory=dict)
 
 
 def read_suites(
@@ -78,7 +77,7 @@ def run_suites(
     """Measure `policy`, and what changed `against` the model before, on what the suites ask."""
     models = [policy] if against is None else [policy, against]
     parts = Parts(progress, len(models) * (2 * bool(asked.questions) + bool(asked.items)))
-    found = Suites(ids=asked.ids)
+    found = Suites()
     if asked.questions:
         sides = [
             answered(model, asked.questions, asked.few_shot, max_new_tokens, progress=parts.next)
