@@ -165,13 +165,14 @@ class Run:
 
     @contextmanager
     def unless_mistaken(self) -> Iterator[None]:
-        """Inside, a mistake before the first step frees the directory; rows that are kept stay."""
+        """A mistake before step 1, inside, frees the directory; data/ stays, looks at step 0 go."""
         try:
             yield
         except (ConfigError, DataError):
-            if not self.metrics():
-                (self.path / "run.json").unlink()
-                (self.path / "config.yaml").unlink(missing_ok=True)
+            early = {"data", "config.yaml", "run.json", *STEPWISE}
+            if self.last_step() < 1 and {p.name for p in self.path.iterdir()} <= early:
+                for name in (*STEPWISE, "run.json", "config.yaml"):
+                    (self.path / name).unlink(missing_ok=True)
                 for folder in (self.path / "data", self.path):
                     if folder.is_dir() and not any(folder.iterdir()):
                         folder.rmdir()
@@ -336,9 +337,8 @@ def find_runs(root: str | Path) -> list[tuple[Path, dict]]:
 
 def _require_empty(path: Path) -> None:
     # What a run that was killed while it was being opened may have left does not count.
-    begun = {"data", "config.yaml"}
     there = {p.name for p in path.iterdir()} if path.is_dir() else {path.name}
-    left = {name for name in there - begun if not name.endswith(".partial")}
+    left = {n for n in there - {"data", "config.yaml"} if not n.endswith(".partial")}
     if path.exists() and (not path.is_dir() or left):
         raise RunError(f"{path} is not empty and holds no run.json; name a new directory")
 
@@ -381,7 +381,7 @@ def _checksums(folder: Path) -> dict[str, str]:
 def _step_of(line: str) -> int:
     try:
         return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError):  # the half line of a process that was killed
+    except (ValueError, KeyError, TypeError):  # the half line of a process that was killed
         return HALF
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from humanalign.errors import RunError
+from humanalign.errors import DataError, RunError
 from humanalign.rows import read_rows
 from humanalign.run import Run, find_runs, flatten
 
@@ -163,6 +163,37 @@ def test_rewinding_drops_later_rows_and_the_half_line_of_a_killed_process(tmp_pa
         f.write('{"step": 2, "align/k')
     run.rewind(2)
     assert run.metrics() == [{"step": 1, "align/kl": 0.5}, {"step": 2, "align/kl": 1.0}]
+
+
+@pytest.mark.parametrize("line", ["3", "[1]", "{}", "nul"])
+def test_a_line_that_is_no_row_with_a_step_counts_for_none(line, tmp_path):
+    run = opened(tmp_path / "r")
+    run.log(1, {"align/kl": 0.5})
+    with (tmp_path / "r" / "metrics.jsonl").open("a") as f:
+        f.write(f"{line}\n")
+    assert run.last_step() == 1
+    run.rewind(9)
+    assert run.metrics() == [{"step": 1, "align/kl": 0.5}]
+
+
+@pytest.mark.parametrize(("step", "free"), [(0, True), (1, False)])
+def test_a_mistake_frees_the_directory_until_a_step_was_taken_and_a_look_is_none(
+    step, free, tmp_path
+):
+    run = opened(tmp_path / "r")
+    run.log(step, {"monitor/gold": 0.5})
+    run.append("rollouts.jsonl", [{"step": step}])
+    with pytest.raises(DataError), run.unless_mistaken():
+        raise DataError("no")
+    assert (tmp_path / "r").exists() != free
+
+
+def test_a_mistake_does_not_unname_a_run_that_holds_more_than_its_beginnings(tmp_path):
+    run = opened(tmp_path / "r")
+    saved(run, 1, "one")
+    with pytest.raises(DataError), run.unless_mistaken():
+        raise DataError("no")
+    assert opened(tmp_path / "r").ref == run.ref
 
 
 def test_the_seconds_of_every_sitting_add_up(tmp_path):

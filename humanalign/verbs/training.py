@@ -117,7 +117,10 @@ def align(config: AlignConfig, place: Path, progress: Progress = None) -> Mappin
     monitor = monitor_of(config, policy, data)
     scorers = [*reward_runs(config.reward), *reward_runs(config.monitor.gold)]
     run = open_run("align", config, place, parents=[config.model, *scorers])
-    align_policy(policy, data, judge, run=run, settings=config, monitor=monitor, progress=progress)
+    with run.unless_mistaken():
+        align_policy(
+            policy, data, judge, run=run, settings=config, monitor=monitor, progress=progress
+        )
     return run.summary
 
 
