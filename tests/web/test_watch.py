@@ -141,6 +141,19 @@ def test_a_finished_run_stays_finished_however_old(runs, browser):
     assert (run["status"], run["key"]["value"]) == ("finished", "0.800")
 
 
+@pytest.mark.parametrize(
+    ("kept", "key"),
+    [
+        ({"proxy": 0.8}, {"label": "reward, held out", "value": "0.800"}),
+        (None, None),
+    ],
+)
+def test_the_key_number_of_a_run_that_went_back_is_of_what_was_kept(runs, browser, kept, key):
+    summary = {"reward_after": None, "kept_step": 3, "steps": 10, "kept": kept}
+    make_run(runs / "back", steps(1, 10), status="finished", summary=summary)
+    assert told(browser)["back"]["key"] == key
+
+
 def test_the_newest_run_comes_first(runs, browser):
     make_run(runs / "b", started="2026-01-03T10:00:00+00:00")
     make_run(runs / "a", started="2026-01-02T10:00:00+00:00")

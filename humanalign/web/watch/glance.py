@@ -20,6 +20,7 @@ import yaml
 
 from humanalign.evaluate.report.charts import number
 from humanalign.evaluate.report.results import is_number, known, rows_of, with_interval, within
+from humanalign.evaluate.report.told import went_back
 from humanalign.run import flatten
 from humanalign.web.watch.folder import Place, Record, changed, read_record, text
 from humanalign.web.watch.lines import last_rows
@@ -43,7 +44,7 @@ KEY_METRICS: dict[str, tuple[str, ...]] = {
 }
 # And once it is finished: where in the summary it stands, and what it is called.
 KEY_RESULTS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
-    "align": ((("reward_after",), "reward"),),
+    "align": ((("reward_after",), "reward"), (("kept", "proxy"), "reward, held out")),
     "reward": ((("accuracy",), "accuracy"), (("auroc",), "AUROC")),
     "prefer": ((("pairs",), "pairs"),),
     "collect": ((("completions",), "completions"),),
@@ -205,6 +206,8 @@ def key_number(record: Record, last: Mapping) -> dict | None:
             found = within(record.summary, *path[:-1]).get(path[-1])
             if known(found) or is_number(found):
                 return {"label": label, "value": with_interval(found)}
+        if went_back(record.summary):
+            return None  # the last rows are of weights that were thrown away
     for name in KEY_METRICS.get(record.stage, ()):
         if is_number(last.get(name)):
             label = name.partition("/")[2].replace("_", " ")
