@@ -107,6 +107,17 @@ def test_the_other_verbs_say_the_same_of_their_data(
     assert not (tmp_path / "r").exists()
 
 
+def test_a_gold_function_that_fails_is_named_and_leaves_the_directory_to_its_correction(
+    align, capfd, tmp_path
+):
+    written(tmp_path / "held.jsonl", '{"prompt": "w4"}\n{"prompt": "w5 w6"}\n')
+    written(tmp_path / "bad.py", "def gold(prompts, completions):\n    raise ValueError('oh')\n")
+    argv = [*align, "monitor.prompts=held.jsonl", "--run", "r"]
+    said = sentence(capfd, [*argv, "monitor.gold=python:bad.py:gold"])
+    assert said == "bad.py:gold failed with ValueError: oh; mend the function"
+    assert run([*argv, "monitor.gold=rule:on_topic"]) == 0
+
+
 def test_a_template_of_columns_that_are_not_there(align, capfd):
     said = sentence(capfd, [*align, "template=Summarize: {dialogue}"])
     assert "'dialogue'" in said

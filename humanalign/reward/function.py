@@ -36,8 +36,7 @@ class FunctionReward:
             raise
         except Exception as error:
             raise DataError(
-                f"reward: {self.name} failed with {type(error).__name__}: {error}; "
-                "mend the function"
+                f"{self.name} failed with {type(error).__name__}: {error}; mend the function"
             ) from error
         return check_scores(_plain(scores), len(completions), self.name)
 
