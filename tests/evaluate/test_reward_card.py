@@ -12,7 +12,6 @@ from test_report import PAYLOADS
 from humanalign.evaluate.report.card_charts import Mark, learning, reliability, strip, strip_axis
 from humanalign.evaluate.report.page import report
 from humanalign.evaluate.report.reward_card import (
-    card_markdown,
     summary_markdown,
     told_card,
     verdict,
@@ -129,7 +128,7 @@ def test_any_part_of_a_card_may_be_missing_or_odd(part, left):
     shown = told_card(told)
     assert shown
     assert shown.verdict
-    assert card_markdown(told)
+    assert summary_markdown({"card": told})
 
 
 def test_without_held_out_pairs_nothing_is_claimed():
@@ -162,7 +161,7 @@ def test_names_and_warnings_in_a_card_stay_text(tmp_path):
 
 def test_names_in_the_markdown_card_neither_break_its_table_nor_become_html():
     name = "a|b <script>[x](y)\n# c"
-    text = card_markdown(card() | {"by": {"source": {name: share(0.5, 20)}}})
+    text = summary_markdown({"card": card() | {"by": {"source": {name: share(0.5, 20)}}}})
     row = next(line for line in text.splitlines() if "script" in line)
     assert row.startswith(r"| By source: a\|b &lt;script>\[x\](y) \# c | 0.500 ")
     assert len(re.findall(r"(?<!\\)\|", row)) == 4
@@ -184,7 +183,7 @@ def test_names_of_labels_in_the_markdown_card_stay_text():
 
 
 def test_the_markdown_card_says_what_the_page_says():
-    text = card_markdown(card())
+    text = summary_markdown({"card": card()})
     for sentence in (*verdict(card()), *card()["warnings"]):
         assert sentence in text
     assert "| 2,246 pairs, extrapolated | 0.699 " in text

@@ -10,7 +10,6 @@ from humanalign.evaluate.quality import ngrams
 
 # Answers of a batch that are read: of larger batches these say enough, and a step stays fast.
 READ = 256
-Grams = list[tuple[str, ...]]
 
 
 def signs(

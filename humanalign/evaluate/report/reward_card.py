@@ -113,20 +113,13 @@ def told_labels(summary: Mapping, samples: Sequence[Mapping] = ()) -> Card | Non
     )
 
 
-def card_markdown(card: object) -> str:
-    """The card as Markdown, for a model's README and for terminals; "" where there is none.
-
-    Names come from data: what Markdown or HTML would read in them is escaped.
-    """
-    return _markdown(told_card(card))
-
-
 def summary_markdown(summary: Mapping) -> str:
-    """The same of a reward run's summary, be it fitted on pairs or on texts with labels."""
-    return _markdown(told_summary(summary))
+    """The card of a reward run as Markdown, for a model's README; "" where there is none.
 
-
-def _markdown(told: Card | None) -> str:
+    Fitted on pairs or on texts with labels. Names come from data: what Markdown or HTML would
+    read in them is escaped.
+    """
+    told = told_summary(summary)
     if told is None:
         return ""
     parts = [escaped(" ".join(told.verdict))]
