@@ -65,7 +65,8 @@ def beside(
         if name in terms.lower:
             told[name]["relative_reduction"] = family[name].relative_reduction
             told[name] |= _toxic(name, before.scores[name], after.scores[name], terms.seed)
-    not_worse = _not_worse(family, judged.kl["mean"], terms.margins)
+    changed = _changed(before, after)
+    not_worse = _not_worse(family, judged.kl["mean"], terms.margins, changed)
     for found in not_worse:
         if found.metric in told:
             told[found.metric] |= {"non_inferior": found.shown, "margin": found.margin.size}
@@ -129,24 +130,41 @@ def _win_rates(
 
 
 def _not_worse(
-    family: Mapping[str, Paired], kl: EvalResult | Undefined, margins: Mapping[str, Margin]
+    family: Mapping[str, Paired],
+    kl: EvalResult | Undefined,
+    margins: Mapping[str, Margin],
+    changed: Mapping[str, int],
 ) -> list[NonInferiority]:
     """Every measure with a margin; without those whose relative change is not defined."""
-    found = [_judged(family[name], margin) for name, margin in margins.items() if name in family]
+    found = [
+        _judged(family[name], margin, changed.get(name))
+        for name, margin in margins.items()
+        if name in family
+    ]
     if "kl" in margins and isinstance(kl, EvalResult):
         found.append(NonInferiority("kl", replace(margins["kl"], loss="rise"), kl))
     return [each for each in found if each]
 
 
-def _judged(paired: Paired, margin: Margin) -> NonInferiority | None:
+def _changed(before: Side, after: Side) -> dict[str, int]:
+    """How many prompts changed of each measure without bounds; perplexity goes by the answers."""
+    counts = {
+        name: int((old != after.scores[name]).reshape(len(old), -1).any(axis=1).sum())
+        for name, old in before.scores.items()
+        if not (is_probability(old) and is_probability(after.scores[name]))
+    }
+    pairs = zip(before.answers, after.answers, strict=True)
+    return counts | {PERPLEXITY: sum([a.text for a in x] != [b.text for b in y] for x, y in pairs)}
+
+
+def _judged(paired: Paired, margin: Margin, changed: int | None) -> NonInferiority | None:
     reduction = paired.relative_reduction
     if margin.relative and isinstance(reduction, Undefined):
         return None
     if paired.better == "lower":
         margin = replace(margin, loss="rise")
-    return non_inferior(
-        paired.difference, margin, reduction if isinstance(reduction, EvalResult) else None
-    )
+    reduction = reduction if isinstance(reduction, EvalResult) else None
+    return non_inferior(paired.difference, margin, reduction, changed=changed)
 
 
 def _row(found: NonInferiority) -> dict:

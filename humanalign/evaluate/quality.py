@@ -83,22 +83,32 @@ MARGINS = {
 
 # Of fewer prompts the intervals are too short to bear "not worse": docs/evaluation.md.
 FEWEST = 20
+# Nor do those of a change that so few prompts made, where one prompt may change without limit.
+FEWEST_CHANGED = 10
 
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """Whether a metric is shown to be worse by less than a margin that was stated beforehand."""
+    """Whether a metric is shown to be worse by less than a margin that was stated beforehand.
+
+    `changed` counts the prompts that changed, of a metric without bounds; None of all others.
+    """
 
     metric: str
     margin: Margin
     change: EvalResult
+    changed: int | None = None
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can be shown whatever the change: too few prompts, or no variation."""
+        """Why nothing can be shown whatever the change: too few prompts, or hardly any change."""
         if self.change.n < FEWEST:
             return f"under {FEWEST} prompts cannot show it"
-        return "" if self.change.ci_low < self.change.ci_high else "it did not vary"
+        if self.change.ci_low == self.change.ci_high:
+            return "it did not vary"
+        if self.changed is not None and self.changed < FEWEST_CHANGED:
+            return f"under {FEWEST_CHANGED} prompts changed"
+        return ""
 
     @property
     def shown(self) -> bool:
@@ -115,7 +125,11 @@ class NonInferiority:
 
 
 def non_inferior(
-    difference: EvalResult, margin: Margin, relative_reduction: EvalResult | None = None
+    difference: EvalResult,
+    margin: Margin,
+    relative_reduction: EvalResult | None = None,
+    *,
+    changed: int | None = None,
 ) -> NonInferiority:
     """Judge after - before, or for a relative margin after / before - 1, by `margin`.
 
@@ -126,9 +140,9 @@ def non_inferior(
             f"margin: expected a number above 0, got {margin.size:g}; state what loss is small"
         )
     if not margin.relative:
-        return NonInferiority(difference.metric, margin, difference)
+        return NonInferiority(difference.metric, margin, difference, changed)
     if relative_reduction is None:
         raise DataError(f"{difference.metric}: a relative margin needs the relative reduction")
     found = relative_reduction
     change = EvalResult(found.metric, -found.value, -found.ci_high, -found.ci_low, found.n)
-    return NonInferiority(difference.metric, margin, change)
+    return NonInferiority(difference.metric, margin, change, changed)

@@ -161,7 +161,8 @@ def relative_reduction(
     A share of the score that was there, so it needs scores that are never negative and a mean
     that the resampling keeps above 0; otherwise Undefined, with the reason. Where every prompt is
     reduced by the same share, as when all scores after are 0, resampling has no width; scores from
-    0 to 1 then have the outer limits of both means, which is too wide, if anything.
+    0 to 1 then have the outer limits of both means, which is too wide, if anything. Where hardly
+    anything changed they reach as far as `unseen` prompts would move them, as in `difference`.
     """
     first, second = _paired(metric, before, after)
     if min(np.min(np.asarray(before)), np.min(np.asarray(after))) < 0:
@@ -177,6 +178,11 @@ def relative_reduction(
     if low == high and _shares(before, after):
         old, new = mean(metric, before, seed=seed), mean(metric, after, seed=seed)
         low, high = 1 - new.ci_high / old.ci_low, 1 - new.ci_low / old.ci_high
+    if _shares(before, after):
+        each = second.sums / second.counts - first.sums / first.counts
+        there = float(first.sums.sum() / first.counts.sum())
+        rest = unseen(len(first), float(np.abs(each).sum())) / there
+        low, high = min(low, value - rest), min(1.0, max(high, value + rest))
     return EvalResult(metric, value, low, high, len(first), higher_is_better=True)
 
 

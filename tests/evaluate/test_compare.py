@@ -246,6 +246,45 @@ def test_answers_that_were_complete_are_not_asked_for_again(tmp_path, monkeypatc
         evaluate(first, against=second, **asked)
 
 
+def test_kept_rows_are_in_the_record_of_the_run_that_takes_them(tmp_path):
+    for _ in range(2):
+        run = Run.open(tmp_path / "evaluate", stage="evaluate", config={})
+        assert kept.kept(run, "answers", "same", lambda: [{"a": 1}]) == [{"a": 1}]
+        record = json.loads((run.path / "run.json").read_text())
+        assert list(record["data"]) == ["answers.jsonl"]
+        (run.path / "run.json").unlink()  # as a mistake does
+        (run.path / "config.yaml").unlink()
+
+
+def two_rows_exchanged(model):
+    weights = model.hf.get_input_embeddings().weight
+    weights.data[[3, 4]] = weights.data[[4, 3]]
+
+
+def another_end_token(model):
+    model.hf.generation_config.eos_token_id = 5
+
+
+def another_word(model):
+    model.tokenizer.add_tokens(["new"])
+
+
+@pytest.mark.parametrize("change", [two_rows_exchanged, another_end_token, another_word])
+def test_another_model_has_another_id(change):
+    model = policy("llama", 1)
+    known = kept.model_id(model)
+    change(model)
+    assert kept.model_id(model) != known
+
+
+def test_the_id_of_a_model_does_not_depend_on_what_was_asked_of_it():
+    model = policy("llama", 1)
+    known = kept.model_id(model)
+    model.tokenizer(["a b c", "a"], padding=True, truncation=True, max_length=2)
+    evaluate(model, prompts=PROMPTS[:2], scorers={}, sampling=SHORT)
+    assert kept.model_id(model) == known == kept.model_id(policy("llama", 1))
+
+
 def test_prompts_said_twice_count_once():
     found = evaluate(
         policy("llama", 1), prompts=PROMPTS + PROMPTS[:9], scorers=SCORERS, sampling=SHORT

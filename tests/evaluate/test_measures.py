@@ -169,6 +169,30 @@ def test_ties_alone_do_not_claim_a_win_rate_of_exactly_one_half():
     assert result.ci_high == pytest.approx(0.5 + 3.8415 / 83.8415 / 2, abs=1e-5)
 
 
+@pytest.mark.parametrize(("wins", "ties", "bare"), [(3, 17, True), (5, 495, True), (6, 94, False)])
+def test_a_win_rate_leaves_one_half_out_only_where_the_sign_test_does(wins, ties, bare):
+    """Two-sided p is 2 / 2^wins: .25, .0625, .03125."""
+    found = rate(Duels("people", np.repeat([1.0, 0.5], [wins, ties]), range(wins + ties)))
+    assert (found.ci_low <= 0.5) is bare
+    assert found.ci_low <= found.value <= found.ci_high
+
+
+def test_ties_but_one_of_many_comparisons_a_prompt_still_leave_one_half_open():
+    """One win of 40 prompts, two duels each: (3.8415 - .5) / 43.8415 may go the other way."""
+    outcomes = np.full(80, 0.5)
+    outcomes[0] = 1.0
+    found = rate(Duels("scorer", outcomes, np.repeat(np.arange(40), 2).tolist()))
+    assert found.ci_low == pytest.approx(found.value - 3.3415 / 43.8415 / 2, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("low", "changed", "said"), [(-0.01, 9, "under 10 prompts changed"), (-0.01, 10, "")]
+)
+def test_a_change_of_few_prompts_shows_nothing_of_a_measure_without_bounds(low, changed, said):
+    found = non_inferior(EvalResult("length", 0.0, low, 0.0, 80), Margin(0.02), changed=changed)
+    assert (found.obstacle, found.shown) == (said, not said)
+
+
 @pytest.mark.parametrize(("n", "low", "said"), [(3, -0.01, "under 20"), (80, 0.0, "not vary")])
 def test_few_prompts_and_no_variation_show_nothing(n, low, said):
     found = non_inferior(EvalResult("length", 0.0, low, 0.0, n), Margin(0.02))

@@ -187,6 +187,17 @@ def test_a_reduction_to_nothing_does_not_claim_certainty():
     assert result.ci_low == pytest.approx(1 - 3.8415 / 63.8415 / low, abs=5e-3)
 
 
+def test_a_reduction_of_one_prompt_alone_knows_little_of_the_others():
+    """Of 50, (3.8415 - .1) / 53.8415 may move by 1, where the mean before was .3."""
+    before = np.full(50, 0.3)
+    result = relative_reduction("toxicity", before, before - 0.1 * (np.arange(50) == 7))
+    reach = 3.7415 / 53.8415 / 0.3
+    assert isinstance(result, EvalResult)
+    assert (result.ci_low, result.ci_high) == pytest.approx(
+        (0.1 / 15 - reach, 0.1 / 15 + reach), abs=1e-4
+    )
+
+
 @pytest.mark.parametrize(("jitter", "reach"), [(1e-3, 3.7415 / 103.8415), (0.05, 0.0)])
 def test_a_trifle_does_not_show_that_nothing_larger_happens(jitter, reach):
     """Of 100 prompts that moved by .001, .1 whole changes were seen; by .05, more than z^2."""
