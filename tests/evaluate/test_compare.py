@@ -20,7 +20,7 @@ from humanalign.evaluate import kept
 from humanalign.evaluate.compare import evaluate
 from humanalign.models import Policy
 from humanalign.run import Run
-from humanalign.sampling import Sampling
+from humanalign.sampling import Answer, Sampling
 from humanalign.types import EvalResult, Prompt
 
 WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklm"]
@@ -283,6 +283,21 @@ def test_the_id_of_a_model_does_not_depend_on_what_was_asked_of_it():
     model.tokenizer(["a b c", "a"], padding=True, truncation=True, max_length=2)
     evaluate(model, prompts=PROMPTS[:2], scorers={}, sampling=SHORT)
     assert kept.model_id(model) == known == kept.model_id(policy("llama", 1))
+
+
+def test_nothing_without_bounds_is_not_worse_by_a_change_of_five_prompts(monkeypatch):
+    first, second = policy("llama", 1), policy("llama", 2)
+
+    def says(model, prompts, *_, **__):
+        longer = 5 if model is first else 0
+        return [[Answer("a b c" + " d" * (i < longer), True)] for i in range(len(prompts))]
+
+    monkeypatch.setattr(kept, "complete", says)
+    found = evaluate(first, against=second, prompts=PROMPTS, scorers={}, sampling=SHORT)
+    rows = {row["metric"]: row for row in found.summary()["non_inferiority"]}
+    for name in ("length", "perplexity"):
+        assert rows[name]["obstacle"] == "under 10 prompts changed"
+    assert rows["rougeL"]["obstacle"] == ""
 
 
 def test_prompts_said_twice_count_once():
