@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humanalign.evaluate.measures import Side, better, is_probability, place
-from humanalign.evaluate.paired import Paired, adjust, compare
+from humanalign.evaluate.paired import Paired, adjust, as_told, compare
 from humanalign.evaluate.perplexity import METRIC as PERPLEXITY
 from humanalign.evaluate.power import smallest_difference
 from humanalign.evaluate.quality import Margin, NonInferiority, non_inferior
@@ -58,7 +58,7 @@ def beside(
 ) -> dict:
     """The nested results: toxicity, quality.rouge*, scorers.*, length, distinct*, perplexity, kl,
     win_rate, non_inferiority and power."""
-    told = {name: _told(paired) for name, paired in family.items()}
+    told = {name: as_told(paired) for name, paired in family.items()}
     rates = _win_rates(before, after, terms, judged.duels)
     for name in terms.scorers:
         told[name]["win_rate"] = rates[name]["win_rate"]
@@ -83,18 +83,6 @@ def beside(
         "win_rate": rates,
         "non_inferiority": [_row(found) for found in not_worse],
         "power": _power(family, before, after),
-    }
-
-
-def _told(paired: Paired) -> dict:
-    return {
-        "before": paired.before,
-        "after": paired.after,
-        "difference": paired.difference,
-        "p": paired.p,
-        "p_holm": paired.p_holm,
-        "verdict": paired.verdict,
-        "better": paired.better,
     }
 
 

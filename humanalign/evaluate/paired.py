@@ -83,3 +83,16 @@ def adjust(family: Mapping[str, Paired]) -> dict[str, Paired]:
     """The same comparisons with Holm's p over the whole family."""
     adjusted = holm({name: paired.p for name, paired in family.items()})
     return {name: replace(paired, p_holm=adjusted[name]) for name, paired in family.items()}
+
+
+def as_told(paired: Paired) -> dict:
+    """A comparison as a summary tells it."""
+    return {
+        "before": paired.before,
+        "after": paired.after,
+        "difference": paired.difference,
+        "p": paired.p,
+        "p_holm": paired.p_holm,
+        "verdict": paired.verdict,
+        "better": paired.better,
+    }

@@ -7,7 +7,7 @@ all (a tie is not right). Our own items stand beside this file; any public file 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,10 @@ from humanalign.evaluate.honesty.asking import asked
 from humanalign.evaluate.honesty.items import Item, read_items
 from humanalign.evaluate.honesty.likelihood import answer_logprobs
 from humanalign.evaluate.honesty.telling import Measure, by_side, tell
+from humanalign.evaluate.progress import Progress
 from humanalign.evaluate.statistics import Array
 from humanalign.models import Policy
 
-Progress = Callable[[int, int], None]
 OWN = Path(__file__).with_name("own_items.jsonl")
 
 

@@ -6,7 +6,7 @@ of like length; padding changes nothing. Letters: N pairs, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from humanalign.encoding import Encoding
 from humanalign.errors import ConfigError, DataError
+from humanalign.evaluate.progress import Progress
 from humanalign.evaluate.statistics import Array
 from humanalign.models import Policy
 from humanalign.objectives.batch import Tokens, pad_rows
 
-Progress = Callable[[int, int], None]
 Pair = tuple[list[int], list[int]]
 # Tokens of one batch, and its logits: 2^25 numbers are 128 MB.
 TOKENS, LOGITS = 8192, 2**25

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
 from humanalign.evaluate.evaluation import Tree
-from humanalign.evaluate.paired import Better, Paired, adjust, compare
+from humanalign.evaluate.paired import Better, Paired, adjust, as_told, compare
 from humanalign.evaluate.statistics import Array, Undefined, mean, newcombe, wilson
 from humanalign.types import EvalResult
 
@@ -115,19 +115,6 @@ def _alone(name: str, measure: Measure, seed: int) -> EvalResult | Undefined:
     if measure.share:
         return wilson(name, int((measure.after > 0.5).sum()), count, higher_is_better=good)
     return mean(name, measure.after, seed=seed, higher_is_better=good)
-
-
-def as_told(paired: Paired) -> Tree:
-    """A comparison as a summary tells it."""
-    return {
-        "before": paired.before,
-        "after": paired.after,
-        "difference": paired.difference,
-        "p": paired.p,
-        "p_holm": paired.p_holm,
-        "verdict": paired.verdict,
-        "better": paired.better,
-    }
 
 
 def by_side(name: str, values: Sequence) -> dict:

@@ -11,7 +11,7 @@ ours; an empty choice, left by a ";" at a list's end, is dropped: its log-probab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,13 @@ from humanalign.errors import DataError
 from humanalign.evaluate.honesty.abstention import abstains
 from humanalign.evaluate.honesty.asking import asked, first_answer, plain
 from humanalign.evaluate.honesty.likelihood import answer_logprobs
+from humanalign.evaluate.progress import Progress
 from humanalign.evaluate.quality import rouge
 from humanalign.evaluate.statistics import Array
 from humanalign.models import Policy
 from humanalign.rows import columns, read_rows
 from humanalign.sampling import Sampling, complete
 
-Progress = Callable[[int, int], None]
 CSV = ("Question", "Best Answer", "Correct Answers", "Incorrect Answers")
 JSON = ("question", "mc1_targets", "mc2_targets")
 # True of every question. The authors add it to each list of references; but any answer with an "I"

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humanalign.evaluate.evaluation import plain as as_plain
-from humanalign.evaluate.honesty.telling import as_told
-from humanalign.evaluate.paired import Better, Paired, adjust, compare
+from humanalign.evaluate.paired import Better, Paired, adjust, as_told, compare
 from humanalign.evaluate.redteam.attack import Attack, Judged
 from humanalign.evaluate.redteam.criteria import Criterion
 from humanalign.evaluate.redteam.refusal import Outcome
